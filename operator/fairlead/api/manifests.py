@@ -1,0 +1,9 @@
+"""The JSON that travels to and from the Kubernetes API."""
+
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
+
+Json: TypeAlias = "str | int | float | bool | None | Sequence[Json] | Mapping[str, Json]"
+
+Manifest: TypeAlias = Mapping[str, Json]
+"""One whole Kubernetes object, `apiVersion` and `kind` included."""

@@ -1,0 +1,170 @@
+"""ModelDeployment: serves a registered model, or any container, one immutable revision after the other."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from fairlead.api.conditions import Condition
+from fairlead.api.model import ATOMIC, ApiModel, cel, list_map, validated
+from fairlead.api.pod import Container, Gpu, Resources
+from fairlead.api.scalars import (
+    AliasName,
+    Duration,
+    DurationOrOff,
+    ImageReference,
+    ModelName,
+    ModelVersionNumber,
+    Quantity,
+    UrlPath,
+)
+from fairlead.api.workload import PodFields
+
+
+class DeploymentPhase(StrEnum):
+    """Where a ModelDeployment stands."""
+
+    STARTING = "Starting"
+    STABLE = "Stable"
+    ROLLED_BACK = "RolledBack"
+    FAILED = "Failed"
+
+
+class ModelRef(ApiModel):
+    """A model in the registry: a version, or an alias that is resolved to one."""
+
+    model_config = validated(cel("has(self.alias) != has(self.version)", "expected exactly one of alias and version"))
+    name: ModelName = Field(description="Name of the registered model in MLflow.")
+    alias: AliasName | None = Field(None, description="The alias to follow.")
+    version: ModelVersionNumber | None = Field(None, description='The version to serve, as a string: "3".')
+
+
+class ServingContainer(Container):
+    """The container that serves; the built-in model server when `image` is absent and `model` is set."""
+
+    image: ImageReference | None = Field(None, description="The image. With `model`, it finds the model's files.")
+    port: Annotated[int, Field(ge=1, le=65535)] | None = Field(None, description="Its port; 8080 when absent.")
+    protocol: Literal["http", "grpc"] | None = Field(None, description="What it speaks; http when absent.")
+    readiness_path: UrlPath | None = Field(
+        None, description="HTTP path that answers 2xx when ready. Absent: the port is open (http), gRPC health (grpc)."
+    )
+    liveness_path: UrlPath | None = Field(None, description="HTTP path that answers 2xx while alive. Absent: none.")
+    load_deadline: Duration | None = Field(None, description="How long loading may take; 10m when absent.")
+
+
+class Rollout(ApiModel):
+    """How a new revision replaces the one that serves."""
+
+    pending_deadline: DurationOrOff = Field(
+        "15m", description="How long pods may wait for room in the cluster. `off`: for ever."
+    )
+    progress_deadline: DurationOrOff = Field(
+        "30m", description="How long a new revision may take to be ready. `off`: for ever."
+    )
+
+
+class ModelDeploymentSpec(PodFields):
+    """What to serve. Everything but replicas, rollout and revisionHistoryLimit is part of the revision."""
+
+    model_config = validated(
+        cel(
+            "has(self.model) || (has(self.container) && has(self.container.image))",
+            "expected model, container.image, or both",
+        )
+    )
+    model: ModelRef | None = Field(None, description="The registered model to serve.")
+    container: ServingContainer | None = Field(None, description="The container that serves it.")
+    resources: Resources | None = Field(None, description="CPU, memory and other resources of one pod.")
+    gpu: Gpu | None = Field(None, description="GPUs of one pod.")
+    shared_memory: Quantity | None = Field(None, description="Size of /dev/shm; the container runtime's when absent.")
+    replicas: Annotated[int, Field(ge=1, le=1000)] = Field(1, description="Pods for all of the traffic.")
+    rollout: Rollout = Field(
+        default_factory=Rollout,
+        description="How a new revision replaces the old one.",
+        json_schema_extra={"default": {}},
+    )
+    revision_history_limit: Annotated[int, Field(ge=0, le=100)] = Field(
+        10, description="How many ControllerRevisions of the past are kept."
+    )
+
+
+class RevisionStatus(ApiModel):
+    """One revision and how it stands."""
+
+    revision: str = Field(description="Its name: <ModelDeployment>-<hash of its inputs>.")
+    model_version: str = Field("", description="The registered version it serves.")
+    digest: str = Field("", description="Digest of the model's files, or `unverified`.")
+    image: str = Field("", description="The image as written.")
+    image_ids: Annotated[tuple[str, ...], Field(json_schema_extra=ATOMIC)] = Field(
+        (), alias="imageIDs", description="Image digests that its pods ran."
+    )
+    ready: int = Field(0, description="Ready pods.")
+    since: datetime = Field(description="When it took this place.")
+
+
+class QuarantinedRevision(ApiModel):
+    """A revision that is not tried again."""
+
+    revision: str = Field(description="Its name.")
+    reason: str = Field(description="Why.")
+    message: str = Field("", description="What was seen.")
+    since: datetime = Field(description="When.")
+
+
+class ResolvedModel(ApiModel):
+    """What the registry last said of `spec.model`."""
+
+    name: str = Field(description="Name of the registered model.")
+    alias: str = Field("", description="The alias, when one was asked for.")
+    version: str = Field(description="The version it stands for.")
+    digest: str = Field("unverified", description="Digest of the version's files; `unverified`: none is promised.")
+
+
+class Policy(ApiModel):
+    """The limits in force, defaults filled in."""
+
+    pending_deadline: str = Field(description="As rollout.pendingDeadline.")
+    progress_deadline: str = Field(description="As rollout.progressDeadline.")
+    revision_history_limit: int = Field(description="As revisionHistoryLimit.")
+
+
+class Arm(ApiModel):
+    """A share of the traffic."""
+
+    revision: str = Field(description="Who gets it.")
+    role: Literal["stable"] = Field("stable", description="In which role.")
+    weight: int = Field(description="How much, in percent.")
+
+
+class Traffic(ApiModel):
+    """Where requests go."""
+
+    schema_: int = Field(1, alias="schema", description="Version of this structure.")
+    epoch: int = Field(0, description="The leadership (transitions of the Lease) that wrote this.")
+    generation: int = Field(0, description="Grows with each change of the arms.")
+    arms: Annotated[tuple[Arm, ...], Field(json_schema_extra=ATOMIC)] = Field(
+        (), description="The shares; they add up to 100, or there is none."
+    )
+    unavailable_reason: str = Field("", description="Why there is none.")
+
+
+class ModelDeploymentStatus(ApiModel):
+    """What the operator saw and did."""
+
+    observed_generation: int = Field(0, description="The generation that this status speaks of.")
+    phase: DeploymentPhase | None = Field(None, description="Where it stands.")
+    conditions: Annotated[tuple[Condition, ...], Field(json_schema_extra=list_map("type"))] = Field(
+        (), description="Ready, RolledOut, ModelResolved; Reconciling or Stalled while they hold."
+    )
+    policy: Policy | None = Field(None, description="The limits in force.")
+    model: ResolvedModel | None = Field(None, description="What the registry last said.")
+    stable: RevisionStatus | None = Field(None, description="The revision that serves.")
+    candidate: RevisionStatus | None = Field(None, description="The revision that is coming up.")
+    previous: RevisionStatus | None = Field(None, description="The revision that served before, until it is retired.")
+    traffic: Traffic | None = Field(None, description="Where requests go.")
+    quarantine: Annotated[tuple[QuarantinedRevision, ...], Field(json_schema_extra=list_map("revision"))] = Field(
+        (), description="Revisions that are not tried again; the last 50."
+    )
+    selector: str = Field("", description="Selects the serving pods, for autoscalers.")
+    replicas: int = Field(0, description="Serving pods, for autoscalers.")

@@ -1,0 +1,205 @@
+"""The one vocabulary of reasons: conditions, events, logs and metrics carry the same word for the same thing.
+
+`docs/reasons.md` is generated from here. `stalls` says that nothing moves until someone acts (condition Stalled);
+the others are being worked on or retried (condition Reconciling).
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Every reason. Add the words that explain it to `EXPLAINED` below."""
+
+    STARTING = "Starting"
+    ROLLED_OUT = "RolledOut"
+    SCALING = "Scaling"
+    PODS_NOT_READY = "PodsNotReady"
+    MODEL_RESOLVED = "ModelResolved"
+    MODEL_NOT_FOUND = "ModelNotFound"
+    MODEL_ALIAS_NOT_FOUND = "ModelAliasNotFound"
+    MODEL_VERSION_NOT_FOUND = "ModelVersionNotFound"
+    REGISTRY_NOT_CONFIGURED = "RegistryNotConfigured"
+    REGISTRY_UNAVAILABLE = "RegistryUnavailable"
+    REGISTRY_FORBIDDEN = "RegistryForbidden"
+    MODEL_LOAD_FAILED = "ModelLoadFailed"
+    UNSUPPORTED_FLAVOR = "UnsupportedFlavor"
+    CONTAINER_CRASHED = "ContainerCrashed"
+    OUT_OF_MEMORY = "OutOfMemory"
+    IMAGE_NOT_FOUND = "ImageNotFound"
+    IMAGE_DENIED = "ImageDenied"
+    IMAGE_INVALID = "ImageInvalid"
+    IMAGE_PULL_FAILED = "ImagePullFailed"
+    SECRET_NOT_FOUND = "SecretNotFound"  # noqa: S105 -- a word, not a secret
+    CONFIG_MAP_NOT_FOUND = "ConfigMapNotFound"
+    CONTAINER_CONFIG_INVALID = "ContainerConfigInvalid"
+    UNSCHEDULABLE = "Unschedulable"
+    QUOTA_EXCEEDED = "QuotaExceeded"
+    PODS_FORBIDDEN = "PodsForbidden"
+    PROGRESS_DEADLINE_EXCEEDED = "ProgressDeadlineExceeded"
+    PENDING_DEADLINE_EXCEEDED = "PendingDeadlineExceeded"
+    IMAGE_NOT_ALLOWED = "ImageNotAllowed"
+    SECRET_NOT_ALLOWED = "SecretNotAllowed"  # noqa: S105 -- a word, not a secret
+    SERVICE_ACCOUNT_NOT_ALLOWED = "ServiceAccountNotAllowed"
+    NAME_CONFLICT = "NameConflict"
+    REVISION_LOST = "RevisionLost"
+    REJECTED = "Rejected"
+    INVALID_SPEC = "InvalidSpec"
+    PENDING = "Pending"
+    TRAINING = "Training"
+    REGISTERING = "Registering"
+    SUCCEEDED = "Succeeded"
+    TRAINER_FAILED = "TrainerFailed"
+    NO_MODEL_LOGGED = "NoModelLogged"
+    AMBIGUOUS_MODEL = "AmbiguousModel"
+    JOB_DELETED = "JobDeleted"
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What a reason means, what to do about it, and whether it waits for someone to act."""
+
+    meaning: str
+    action: str
+    stalls: bool = False
+
+
+EXPLAINED: dict[Reason, Explanation] = {
+    Reason.STARTING: Explanation("A revision's pods are coming up.", "Wait; the message says what is missing."),
+    Reason.ROLLED_OUT: Explanation("What the spec asks for is what serves.", "Nothing."),
+    Reason.SCALING: Explanation("The number of pods is changing.", "Wait."),
+    Reason.PODS_NOT_READY: Explanation(
+        "The serving revision has no ready pod, or fewer than asked for.", "Look at the pods' events and logs."
+    ),
+    Reason.MODEL_RESOLVED: Explanation("The registry knows the model asked for.", "Nothing."),
+    Reason.MODEL_NOT_FOUND: Explanation(
+        "The registry has no model of this name.", "Register it, or correct spec.model.name.", stalls=True
+    ),
+    Reason.MODEL_ALIAS_NOT_FOUND: Explanation(
+        "The model has no such alias.", "Set the alias in MLflow, or correct spec.model.alias.", stalls=True
+    ),
+    Reason.MODEL_VERSION_NOT_FOUND: Explanation(
+        "The model has no such version.", "Correct spec.model.version.", stalls=True
+    ),
+    Reason.REGISTRY_NOT_CONFIGURED: Explanation(
+        "The operator has been given no MLflow URL.", "Set the chart's value registry.url.", stalls=True
+    ),
+    Reason.REGISTRY_UNAVAILABLE: Explanation(
+        "MLflow does not answer, or answers with a server error. What runs goes on.", "Look at MLflow; it is retried."
+    ),
+    Reason.REGISTRY_FORBIDDEN: Explanation(
+        "MLflow refuses the request (401 or 403). With 403 its --allowed-hosts often lacks the name the operator uses.",
+        "Add the host to MLflow's --allowed-hosts, or correct the credentials.",
+        stalls=True,
+    ),
+    Reason.MODEL_LOAD_FAILED: Explanation(
+        "The model server could not load the model's files.", "Read the message; register a version that loads.", True
+    ),
+    Reason.UNSUPPORTED_FLAVOR: Explanation(
+        "The model was saved in a form that the built-in server does not load.",
+        "Log it as a scikit-learn model in skops format, or serve it with a container of your own.",
+        stalls=True,
+    ),
+    Reason.CONTAINER_CRASHED: Explanation(
+        "The container exited. The message gives its exit code and last lines.",
+        "Mend the image or its arguments.",
+        True,
+    ),
+    Reason.OUT_OF_MEMORY: Explanation(
+        "The kernel ended the container at its memory limit.", "Raise resources.limits.memory.", stalls=True
+    ),
+    Reason.IMAGE_NOT_FOUND: Explanation(
+        "The registry has no such image.", "Correct the image, or push it; the pull is retried.", stalls=True
+    ),
+    Reason.IMAGE_DENIED: Explanation(
+        "The registry refuses the pull.", "Check imagePullSecrets; the pull is retried.", stalls=True
+    ),
+    Reason.IMAGE_INVALID: Explanation("The image's name cannot be parsed.", "Correct the image.", stalls=True),
+    Reason.IMAGE_PULL_FAILED: Explanation(
+        "The image could not be pulled (network, time-out, too many requests).", "Wait; the pull is retried."
+    ),
+    Reason.SECRET_NOT_FOUND: Explanation(
+        "A Secret, or a key in it, that the container needs does not exist.", "Create it; the pod starts by itself."
+    ),
+    Reason.CONFIG_MAP_NOT_FOUND: Explanation(
+        "A ConfigMap, or a key in it, that the container needs does not exist.", "Create it; the pod starts by itself."
+    ),
+    Reason.CONTAINER_CONFIG_INVALID: Explanation(
+        "The kubelet cannot make the container from its configuration.",
+        "Read the message; correct the container.",
+        True,
+    ),
+    Reason.UNSCHEDULABLE: Explanation(
+        "No node fits the pod. The scheduler's message says what is missing.",
+        "Free or add capacity, or ask for less; it is scheduled by itself.",
+    ),
+    Reason.QUOTA_EXCEEDED: Explanation(
+        "A ResourceQuota of the namespace refuses the pods.", "Raise the quota or ask for less; it is retried."
+    ),
+    Reason.PODS_FORBIDDEN: Explanation(
+        "The API server refuses the pods (Pod Security, a policy, a missing service account).",
+        "Read the message; correct the spec or the policy; it is retried.",
+        stalls=True,
+    ),
+    Reason.PROGRESS_DEADLINE_EXCEEDED: Explanation(
+        "The new revision was not ready within rollout.progressDeadline. It is kept, and taken when it becomes ready.",
+        "Look at its pods, or apply a corrected spec.",
+        stalls=True,
+    ),
+    Reason.PENDING_DEADLINE_EXCEEDED: Explanation(
+        "The new revision's pods found no room within rollout.pendingDeadline. It is kept, and taken when ready.",
+        "Free or add capacity, or ask for less.",
+        stalls=True,
+    ),
+    Reason.IMAGE_NOT_ALLOWED: Explanation(
+        "The operator's settings do not allow this image.", "Ask for another pattern in allowed.images.", stalls=True
+    ),
+    Reason.SECRET_NOT_ALLOWED: Explanation(
+        "The operator's settings do not allow this Secret.", "Ask for another pattern in allowed.secrets.", stalls=True
+    ),
+    Reason.SERVICE_ACCOUNT_NOT_ALLOWED: Explanation(
+        "The operator's settings do not allow this service account.",
+        "Ask for another pattern in allowed.serviceAccounts.",
+        stalls=True,
+    ),
+    Reason.NAME_CONFLICT: Explanation(
+        "An object that is not ours has the name that we need. It is left alone.",
+        "Rename or delete it, or rename this resource; it is retried.",
+        stalls=True,
+    ),
+    Reason.REVISION_LOST: Explanation(
+        "The ControllerRevision of the serving revision is gone, so its pods cannot be rebuilt if they go too.",
+        "Apply the spec again as it was, or a new one.",
+        stalls=True,
+    ),
+    Reason.REJECTED: Explanation(
+        "The API server refuses an object that we need to write. The message quotes it.",
+        "Correct the field it names; it is retried.",
+        stalls=True,
+    ),
+    Reason.INVALID_SPEC: Explanation(
+        "The stored object does not fit the schema of this operator version.",
+        "Correct the field it names.",
+        stalls=True,
+    ),
+    Reason.PENDING: Explanation("The training pod has not started.", "Wait; the message says what is missing."),
+    Reason.TRAINING: Explanation("The trainer runs.", "Wait."),
+    Reason.REGISTERING: Explanation("The trainer has ended well; its model is being registered.", "Wait."),
+    Reason.SUCCEEDED: Explanation("The model is registered and the alias points at it.", "Nothing."),
+    Reason.TRAINER_FAILED: Explanation(
+        "The trainer exited with an error. The message gives its exit code and last lines.",
+        "Mend the trainer; delete the TrainingJob and apply it again.",
+        stalls=True,
+    ),
+    Reason.NO_MODEL_LOGGED: Explanation(
+        "The trainer ended well but logged no model in its MLflow run.",
+        "Log the model (for scikit-learn: mlflow.sklearn.log_model) in the run of MLFLOW_RUN_ID.",
+        stalls=True,
+    ),
+    Reason.AMBIGUOUS_MODEL: Explanation(
+        "The trainer logged more than one model in its MLflow run.", "Log one model in the run.", stalls=True
+    ),
+    Reason.JOB_DELETED: Explanation(
+        "Someone deleted the Job while it ran.", "Delete the TrainingJob and apply it again.", stalls=True
+    ),
+}

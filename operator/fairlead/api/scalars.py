@@ -1,0 +1,81 @@
+"""Constrained scalars of the two custom resources. Every string has a length limit: CEL's cost estimate needs it."""
+
+import re
+from datetime import timedelta
+from decimal import Decimal
+from typing import Annotated, Any, TypeAlias
+
+from pydantic import Field
+
+_DURATION = r"([0-9]{1,6}h)?([0-9]{1,6}m)?([0-9]{1,6}s)?"
+_QUANTITY = re.compile(r"^([0-9]+(?:\.[0-9]+)?)(m|k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?$")
+_SUFFIX = {
+    None: Decimal(1),
+    "m": Decimal("0.001"),
+    "k": Decimal(10) ** 3,
+    "M": Decimal(10) ** 6,
+    "G": Decimal(10) ** 9,
+    "T": Decimal(10) ** 12,
+    "P": Decimal(10) ** 15,
+    "Ki": Decimal(2) ** 10,
+    "Mi": Decimal(2) ** 20,
+    "Gi": Decimal(2) ** 30,
+    "Ti": Decimal(2) ** 40,
+    "Pi": Decimal(2) ** 50,
+}
+
+DnsLabel: TypeAlias = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63)]
+DnsSubdomain: TypeAlias = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", max_length=253)]
+EnvName: TypeAlias = Annotated[str, Field(pattern=r"^[-._a-zA-Z][-._a-zA-Z0-9]*$", max_length=253)]
+ImageReference: TypeAlias = Annotated[str, Field(pattern=r"^[a-zA-Z0-9][-a-zA-Z0-9._/:@]*$", max_length=1024)]
+ModelName: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z0-9][-A-Za-z0-9_.]*$", max_length=200)]
+"""An MLflow registered-model name, less the characters ('/', ':', space) that would need quoting in a URL or query."""
+AliasName: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z][-A-Za-z0-9_]*$", max_length=100)]
+ModelVersionNumber: TypeAlias = Annotated[str, Field(pattern=r"^[1-9][0-9]*$", max_length=10)]
+AbsolutePath: TypeAlias = Annotated[str, Field(pattern=r"^/[^\x00-\x1f:]*$", max_length=1024)]
+UrlPath: TypeAlias = Annotated[str, Field(pattern=r"^/[-A-Za-z0-9._~/%?=&]*$", max_length=1024)]
+ShortText: TypeAlias = Annotated[str, Field(max_length=1024)]
+LongText: TypeAlias = Annotated[str, Field(max_length=32768)]
+Duration: TypeAlias = Annotated[str, Field(pattern=rf"^{_DURATION}$", min_length=2, max_length=32)]
+DurationOrOff: TypeAlias = Annotated[str, Field(pattern=rf"^(off|{_DURATION})$", min_length=2, max_length=32)]
+
+
+def _quantity_schema(schema: dict[str, Any]) -> None:
+    schema.clear()
+    schema.update(
+        {
+            "anyOf": [{"type": "integer"}, {"type": "string"}],
+            "x-kubernetes-int-or-string": True,
+            "pattern": _QUANTITY.pattern,
+            "maxLength": 32,
+        }
+    )
+
+
+Quantity: TypeAlias = Annotated[int | str, Field(json_schema_extra=_quantity_schema)]
+"""A Kubernetes quantity: `2`, `500m`, `1.5Gi`."""
+
+
+def parse_duration(text: str) -> timedelta:
+    """`1h30m`, `15m`, `45s` -> timedelta. ValueError for anything else."""
+    match = re.fullmatch(_DURATION, text)
+    if not text or match is None:
+        raise ValueError(f"expected a duration such as 45s, 15m or 1h30m, got {text!r}")
+    hours, minutes, seconds = (int(part[:-1]) if part else 0 for part in match.groups())
+    return timedelta(hours=hours, minutes=minutes, seconds=seconds)
+
+
+def parse_limit(text: str) -> timedelta | None:
+    """A duration, or None for `off`: the only way to switch a limit off."""
+    return None if text == "off" else parse_duration(text)
+
+
+def parse_quantity(value: int | str) -> Decimal:
+    """A quantity in its base unit (cores, bytes). ValueError when it is none.
+
+    Source: Kubernetes API conventions, resource.Quantity; exponents such as 1e3 are not taken.
+    """
+    match = _QUANTITY.match(str(value))
+    if match is None:
+        raise ValueError(f"expected a quantity such as 2, 500m or 1Gi, got {value!r}")
+    return Decimal(match.group(1)) * _SUFFIX[match.group(2)]

@@ -6,7 +6,7 @@ knows the model asked for.
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated
 
@@ -45,21 +45,24 @@ class Condition(ApiModel):
     last_transition_time: datetime = Field(description="When `status` last changed.")
 
 
-def condition(kind: ConditionType, holds: bool, reason: Reason, message: str = "") -> tuple[ConditionType, Condition]:
+_NEVER = datetime(1, 1, 1, tzinfo=UTC)
+
+
+def condition(kind: ConditionType, holds: bool, reason: Reason, message: str = "") -> Condition:
     """A condition without its times; `merge_conditions` fills them in."""
     status = ConditionStatus.TRUE if holds else ConditionStatus.FALSE
-    return kind, Condition(
-        type=kind.value, status=status, reason=reason.value, message=message[:2048], last_transition_time=datetime.min
+    return Condition(
+        type=kind.value, status=status, reason=reason.value, message=message[:2048], last_transition_time=_NEVER
     )
 
 
 def merge_conditions(
-    old: Sequence[Condition], new: Sequence[tuple[ConditionType, Condition]], *, generation: int, now: datetime
+    old: Sequence[Condition], new: Sequence[Condition], *, generation: int, now: datetime
 ) -> tuple[Condition, ...]:
     """The new conditions; the time of a condition moves only when its status does."""
     before = {item.type: item for item in old}
     merged = []
-    for _, item in new:
+    for item in new:
         known = before.get(item.type)
         since = known.last_transition_time if known and known.status == item.status else now
         merged.append(item.model_copy(update={"observed_generation": generation, "last_transition_time": since}))

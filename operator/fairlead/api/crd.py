@@ -68,6 +68,12 @@ def _name_rule(limit: int) -> dict[str, str]:
     )
 
 
+_EPOCH = cel(
+    "!has(oldSelf.status) || !has(oldSelf.status.epoch) || (has(self.status) && has(self.status.epoch) && "
+    "self.status.epoch >= oldSelf.status.epoch)",
+    "status.epoch never goes back; this writer has been deposed",
+)
+
 _FENCE = cel(
     "!has(oldSelf.status) || !has(oldSelf.status.traffic) || (has(self.status) && has(self.status.traffic) && "
     "(self.status.traffic.epoch > oldSelf.status.traffic.epoch || "
@@ -77,6 +83,7 @@ _FENCE = cel(
 )
 
 _READY = ".status.conditions[?(@.type=='Ready')]"
+_ROLLED_OUT = ".status.conditions[?(@.type=='RolledOut')]"
 
 MODEL_DEPLOYMENT = Kind(
     name="ModelDeployment",
@@ -92,8 +99,8 @@ MODEL_DEPLOYMENT = Kind(
         Column("Candidate", ".status.candidate.revision", description="The revision that is coming up"),
         Column("Phase", ".status.phase"),
         Column("Ready", f"{_READY}.status"),
-        Column("Reason", f"{_READY}.reason", priority=1),
-        Column("Message", f"{_READY}.message", priority=1),
+        Column("Reason", f"{_ROLLED_OUT}.reason", description="Why what is asked for does not serve yet"),
+        Column("Message", f"{_ROLLED_OUT}.message", priority=1),
         Column("Age", ".metadata.creationTimestamp", "date"),
     ),
     rules=(_name_rule(40), _FENCE),
@@ -116,7 +123,7 @@ TRAINING_JOB = Kind(
         Column("Message", f"{_READY}.message", priority=1),
         Column("Age", ".metadata.creationTimestamp", "date"),
     ),
-    rules=(_name_rule(52),),
+    rules=(_name_rule(52), _EPOCH),
 )
 
 KINDS = (MODEL_DEPLOYMENT, TRAINING_JOB)
@@ -141,17 +148,21 @@ def _without_null(node: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def structural(node: dict[str, Any], definitions: dict[str, Any], path: str = "") -> dict[str, Any]:
-    """One JSON Schema node as a structural schema node. NotStructural for what a CRD cannot express."""
+def _plain(node: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
+    """The node without the three spellings that pydantic has and a CRD has not: `$ref`, null and `const`."""
     node = _resolve(node, definitions)
-    if node.get("x-kubernetes-int-or-string"):
-        return {key: value for key, value in node.items() if key in _KEPT and key != "type"}
-    if "anyOf" in node:
+    if "anyOf" in node and not node.get("x-kubernetes-int-or-string"):
         node = _resolve(_without_null(node), definitions)
-        if node.get("x-kubernetes-int-or-string"):
-            return structural(node, definitions, path)
     if "const" in node:
         node = {**{key: value for key, value in node.items() if key != "const"}, "enum": [node["const"]]}
+    return node
+
+
+def structural(node: dict[str, Any], definitions: dict[str, Any], path: str = "") -> dict[str, Any]:
+    """One JSON Schema node as a structural schema node. NotStructural for what a CRD cannot express."""
+    node = _plain(node, definitions)
+    if node.get("x-kubernetes-int-or-string"):
+        return {key: value for key, value in node.items() if key in _KEPT and key != "type"}
     result: dict[str, Any] = {}
     for key, value in node.items():
         if key in _KEPT:

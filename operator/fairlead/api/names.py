@@ -19,6 +19,9 @@ LABEL_ATTEMPT = f"{GROUP}/attempt"
 ANNOTATION_APPLIED = f"{GROUP}/applied"
 """Hash of the manifest that we last applied: tells a change of ours from a field that the API server defaulted."""
 
+ANNOTATION_ROLE = f"{GROUP}/role"
+"""On a ControllerRevision: stable, candidate or previous. Repaired from status; read only when a status was lost."""
+
 MANAGED_BY = "fairlead"
 MANAGED_SELECTOR = f"{LABEL_MANAGED_BY}={MANAGED_BY}"
 RESERVED_PREFIXES = (f"{GROUP}/", "app.kubernetes.io/")

@@ -12,6 +12,7 @@ class Reason(StrEnum):
     """Every reason. Add the words that explain it to `EXPLAINED` below."""
 
     STARTING = "Starting"
+    SERVING = "Serving"
     ROLLED_OUT = "RolledOut"
     SCALING = "Scaling"
     PODS_NOT_READY = "PodsNotReady"
@@ -66,6 +67,7 @@ class Explanation:
 
 EXPLAINED: dict[Reason, Explanation] = {
     Reason.STARTING: Explanation("A revision's pods are coming up.", "Wait; the message says what is missing."),
+    Reason.SERVING: Explanation("The stable revision answers.", "Nothing."),
     Reason.ROLLED_OUT: Explanation("What the spec asks for is what serves.", "Nothing."),
     Reason.SCALING: Explanation("The number of pods is changing.", "Wait."),
     Reason.PODS_NOT_READY: Explanation(

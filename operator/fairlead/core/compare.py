@@ -1,0 +1,54 @@
+"""Is the object that we want the object that is there? Fields that the API server adds or defaults do not count."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fairlead.api.manifests import Json, Manifest
+from fairlead.api.names import ANNOTATION_APPLIED
+from fairlead.api.scalars import parse_quantity
+
+_QUANTITIES = frozenset({"requests", "limits"})
+
+
+def digest_of(value: Json) -> str:
+    """SHA-256 of the canonical JSON form, in hexadecimal."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def stamped(manifest: dict[str, Any]) -> dict[str, Any]:
+    """The manifest with the hash of itself: a field that we no longer send shows as another hash."""
+    meta = dict(manifest["metadata"])
+    meta["annotations"] = {**meta.get("annotations", {}), ANNOTATION_APPLIED: digest_of(manifest)[:16]}
+    return {**manifest, "metadata": meta}
+
+
+def _same_quantity(want: Json, have: Json) -> bool:
+    if not isinstance(want, str | int) or not isinstance(have, str | int):
+        return False
+    try:
+        return parse_quantity(want) == parse_quantity(have)
+    except ValueError:
+        return False
+
+
+def covers(want: Json, have: Json, *, quantity: bool = False) -> bool:
+    """Whether every field of `want` stands in `have` with the same value. Lists must agree item by item."""
+    if isinstance(want, Mapping):
+        if not isinstance(have, Mapping):
+            # The API server drops empty maps of some kinds; an absent map is an empty one.
+            return not want and have is None
+        return all(covers(value, have.get(key), quantity=quantity or key in _QUANTITIES) for key, value in want.items())
+    if isinstance(want, Sequence) and not isinstance(want, str):
+        if not isinstance(have, Sequence) or isinstance(have, str):
+            return not want and have is None
+        return len(want) == len(have) and all(
+            covers(one, other, quantity=quantity) for one, other in zip(want, have, strict=True)
+        )
+    return want == have or (quantity and _same_quantity(want, have))
+
+
+def in_place(want: Manifest, have: Manifest | None) -> bool:
+    """Whether nothing needs to be written for `want`."""
+    return have is not None and covers(want, have)

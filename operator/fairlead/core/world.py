@@ -1,0 +1,108 @@
+"""One frozen picture of the world per decision: the custom resource, its children, the registry's answer, the time."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from fairlead.api.manifests import Manifest
+from fairlead.api.model_deployment import ResolvedModel
+from fairlead.api.observed import ObservedJob, ObservedPod, ObservedRevision, ObservedWorkload
+from fairlead.api.reasons import Reason
+from fairlead.api.resource import ModelDeployment, TrainingJob
+from fairlead.core.effects import ObjectRef
+from fairlead.render.defaults import RenderDefaults
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryProblem:
+    """The registry did not answer, or said no."""
+
+    reason: Reason
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """Glob patterns of what the administrator lets custom resources name."""
+
+    images: tuple[str, ...] = ("*",)
+    secrets: tuple[str, ...] = ("*",)
+    service_accounts: tuple[str, ...] = ("*",)
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """An object under a name of ours. `ours`: its controller is this custom resource (by UID)."""
+
+    manifest: Manifest
+    uid: str
+    ours: bool
+
+
+Children = Mapping[ObjectRef, Child]
+
+
+@dataclass(frozen=True, slots=True)
+class ServingWorld:
+    """All that a decision about a ModelDeployment may depend on."""
+
+    resource: ModelDeployment
+    children: Children
+    revisions: tuple[ObservedRevision, ...]
+    workloads: Mapping[str, ObservedWorkload]
+    pods: tuple[ObservedPod, ...]
+    model: ResolvedModel | RegistryProblem | None
+    defaults: RenderDefaults
+    allowed: Allowed
+    retirement_grace_seconds: float
+    epoch: int
+    now: datetime
+    refused: str = ""
+    """What the API server said when it last refused one of our writes for this generation."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedModel:
+    """A model that the trainer logged in its run."""
+
+    model_id: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """An MLflow run."""
+
+    run_id: str
+    experiment_id: str
+    url: str
+    open: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryFacts:
+    """What the registry knows of a TrainingJob. Gathered only as far as the phase needs it."""
+
+    run: Run | None = None
+    logged_models: tuple[LoggedModel, ...] = ()
+    version: str = ""
+    aliased_version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingWorld:
+    """All that a decision about a TrainingJob may depend on."""
+
+    resource: TrainingJob
+    children: Children
+    job: ObservedJob | None
+    pods: tuple[ObservedPod, ...]
+    registry: RegistryFacts | RegistryProblem
+    defaults: RenderDefaults
+    allowed: Allowed
+    operator_id: str
+    epoch: int
+    now: datetime
+    job_warning: str = ""
+    """The newest warning event about the Job: the Job controller tells nowhere else why it may not create a pod."""
+    refused: str = ""

@@ -1,0 +1,32 @@
+"""What the operator adds to every pod template. A change here reaches new revisions only: templates are stored."""
+
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+MODEL_CONTAINER = "model"
+TRAINER_CONTAINER = "trainer"
+DEFAULT_PORT = 8080
+DEFAULT_LOAD_DEADLINE = "10m"
+GPU_RESOURCE = "nvidia.com/gpu"
+GPU_PRODUCT_LABEL = "nvidia.com/gpu.product"
+DRAIN_SECONDS = 5
+"""How long a stopping pod goes on answering, while endpoints and proxies forget it."""
+LIVENESS_PERIOD_SECONDS = 10
+POD_LABELS: dict[str, str] = {}
+"""Labels that every pod gets beside those that name it."""
+POD_ENV: dict[str, str] = {"PYTHONUNBUFFERED": "1"}
+"""Environment variables that every container gets, unless its user sets them."""
+
+
+@dataclass(frozen=True, slots=True)
+class RenderDefaults:
+    """The parts that come from the operator's settings."""
+
+    serving_image: str
+    image_pull_policy: str
+    registry_pod_url: str
+    baseline_namespaces: tuple[str, ...] = ()
+
+    def restricted(self, namespace: str) -> bool:
+        """Whether pods of this namespace must fit Pod Security `restricted`."""
+        return not any(fnmatchcase(namespace, pattern) for pattern in self.baseline_namespaces)

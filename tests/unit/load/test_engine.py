@@ -127,9 +127,10 @@ def test_chunked_and_length_less_answers_are_read_whole() -> None:
 def test_a_server_that_announces_the_close_loses_no_request() -> None:
     def script(exchange: Exchange) -> None:
         exchange.answer(OK.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+        exchange.pause(0.05)
         exchange.close()
 
-    report = run_against(script)
+    report = run_against(script, keepalive_connections=1)
     assert (report.ok, report.connections_opened) == (30, 30)
 
 

@@ -133,6 +133,8 @@ def _watch(world: TrainingWorld) -> Plan:
     """The Job is there and has not ended."""
     symptoms = Symptoms(None, world.pods, builtin_server=False, now=world.now)
     finding = inspect(symptoms)
+    if finding and finding.reason in (Reason.CONTAINER_CRASHED, Reason.OUT_OF_MEMORY):
+        finding = None  # the Job controller is about to say that it failed
     if finding is None and world.job_warning and not world.pods:
         finding = refusal_finding(world.job_warning)
     running = any(pod.phase == "Running" for pod in world.pods)

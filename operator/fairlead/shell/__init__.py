@@ -1,0 +1,1 @@
+"""Watch, queue, gather, decide, apply: the thin, impure shell around the pure core."""

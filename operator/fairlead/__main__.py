@@ -1,0 +1,190 @@
+"""The composition root: settings -> adapters -> loop. `python -m fairlead [--config FILE]`."""
+
+import argparse
+import asyncio
+import logging
+import os
+import random
+import socket
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import kopf
+from aiohttp import web
+
+from fairlead import __version__
+from fairlead.adapters.clock import SystemClock
+from fairlead.adapters.connection import Connection, connect
+from fairlead.adapters.kubernetes import KubernetesCluster
+from fairlead.adapters.lease import Elector, LeaseTerms
+from fairlead.adapters.mlflow import MlflowRegistry
+from fairlead.api.kinds import OWNED
+from fairlead.core.world import Allowed
+from fairlead.render.defaults import RenderDefaults
+from fairlead.settings import InvalidSettings, Settings, read_settings
+from fairlead.shell.apply import Applier
+from fairlead.shell.cache import Cache
+from fairlead.shell.gather import Frame, Gatherer
+from fairlead.shell.handlers import register, watch
+from fairlead.shell.health import Probes, build_app
+from fairlead.shell.logs import configure_logs
+from fairlead.shell.loop import Loop
+from fairlead.shell.queue import WorkQueue
+from fairlead.shell.resync import Resync
+from fairlead.shell.telemetry import Telemetry
+
+log = logging.getLogger("fairlead")
+
+HTTP_PORT = 8080
+JITTER = 0.2
+
+
+def spread(seconds: float) -> float:
+    """A delay up to 20 % shorter or longer, so that many keys do not come back at the same moment."""
+    return seconds * (1 + JITTER * (2 * random.random() - 1))  # noqa: S311 -- no secret hangs on it
+
+
+class Operator:
+    """Everything wired together."""
+
+    def __init__(self, settings: Settings, connection: Connection, port: int) -> None:
+        self._settings = settings
+        self._port = port
+        clock = SystemClock()
+        self._telemetry = Telemetry()
+        always = KubernetesCluster(connection, may_write=lambda: True, observe=self._telemetry.requested)
+        self._elector = Elector(always, clock, _terms(settings))
+        cluster = KubernetesCluster(connection, may_write=self._elector.holds, observe=self._telemetry.requested)
+        self._registry = MlflowRegistry(settings.registry.url)
+        self._cache = Cache()
+        self._queue = WorkQueue(clock, jitter=spread)
+        self._resync = Resync(
+            cluster=cluster,
+            cache=self._cache,
+            queue=self._queue,
+            clock=clock,
+            telemetry=self._telemetry,
+            namespaces=settings.watch_namespaces,
+        )
+        self._loop = Loop(
+            queue=self._queue,
+            cache=self._cache,
+            gatherer=Gatherer(self._cache, cluster, self._registry, clock),
+            applier=Applier(self._cache, cluster, self._registry, clock),
+            clock=clock,
+            telemetry=self._telemetry,
+            frame=self._frame,
+        )
+
+    def _frame(self) -> Frame:
+        settings = self._settings
+        return Frame(
+            defaults=RenderDefaults(
+                serving_image=settings.serving.image,
+                image_pull_policy=settings.serving.image_pull_policy,
+                registry_pod_url=settings.registry.pod_url or settings.registry.url,
+                baseline_namespaces=settings.pod_security.baseline_namespaces,
+            ),
+            allowed=Allowed(settings.allowed.images, settings.allowed.secrets, settings.allowed.service_accounts),
+            retirement_grace_seconds=settings.retirement_grace_seconds,
+            epoch=self._elector.epoch,
+            operator_id=self._elector.uid,
+        )
+
+    def _phases(self) -> Iterator[tuple[str, str]]:
+        for resource in OWNED:
+            for body in self._cache.of_kind(resource.kind):
+                yield resource.kind, str((body.get("status") or {}).get("phase", ""))
+
+    def _metrics(self) -> bytes:
+        return self._telemetry.render(self._queue, self._phases, leader=self._elector.holds())
+
+    async def _serve_http(self) -> web.AppRunner:
+        probes = Probes(
+            synced=lambda: self._resync.synced,
+            leading=self._elector.holds,
+            oldest_seconds=self._queue.oldest_seconds,
+            deaf_kinds=self._resync.deaf_kinds,
+            metrics=self._metrics,
+        )
+        runner = web.AppRunner(build_app(probes), access_log=None)
+        await runner.setup()
+        await web.TCPSite(runner, port=self._port).start()
+        return runner
+
+    async def _lead(self) -> None:
+        """Fill the cache, wait for the lease, work. Ends when the lease is lost."""
+        await self._resync.first()
+        election = asyncio.create_task(self._elector.run(), name="elector")
+        work = asyncio.create_task(self._work(), name="work")
+        try:
+            done, _ = await asyncio.wait({election, work}, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in (work, election):
+                task.cancel()
+            await asyncio.gather(work, election, return_exceptions=True)
+            await self._elector.release()
+
+    async def _work(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._resync.run(spread(self._settings.resync_seconds)), name="resync")
+            await self._elector.elected.wait()
+            group.create_task(self._loop.run(self._settings.concurrency), name="loop")
+
+    async def run(self) -> int:
+        """Until told to stop (0), or until the lease or a watch is lost (1): the kubelet starts the process anew."""
+        runner = await self._serve_http()
+        registry = kopf.OperatorRegistry()
+        register(registry, self._cache, self._queue)
+        lead = asyncio.create_task(self._lead(), name="lead")
+        # Kopf ends every task that was started after its own; ours was started before.
+        await asyncio.sleep(0)
+        watching = asyncio.create_task(watch(registry, self._settings.watch_namespaces), name="watch")
+        try:
+            done, _ = await asyncio.wait({lead, watching}, return_when=asyncio.FIRST_COMPLETED)
+            if lead in done:
+                lead.result()
+                return 1
+            watching.result()
+            return 0
+        finally:
+            for task in (lead, watching):
+                task.cancel()
+            await asyncio.gather(lead, watching, return_exceptions=True)
+            await self._registry.close()
+            await runner.cleanup()
+
+
+def _terms(settings: Settings) -> LeaseTerms:
+    return LeaseTerms(
+        namespace=os.environ.get("POD_NAMESPACE", "default"),
+        name=settings.lease.name,
+        identity=f"{os.environ.get('POD_NAME', socket.gethostname())}-{os.getpid()}",
+        duration_seconds=settings.lease.duration_seconds,
+        renew_seconds=settings.lease.renew_seconds,
+        retry_seconds=settings.lease.retry_seconds,
+    )
+
+
+def main() -> int:
+    """Entry point."""
+    parser = argparse.ArgumentParser(prog="fairlead", description="The Fairlead operator.")
+    parser.add_argument("--config", type=Path, help="settings file (YAML); the defaults when absent")
+    parser.add_argument("--port", type=int, default=HTTP_PORT, help="port of /healthz, /readyz and /metrics")
+    parser.add_argument("--version", action="version", version=__version__)
+    arguments = parser.parse_args()
+    try:
+        settings = read_settings(arguments.config)
+    except (InvalidSettings, OSError) as error:
+        print(f"fairlead: {error}", file=sys.stderr)
+        return 2
+    configure_logs(settings.log_level)
+    log.info("starting", extra={"version": __version__, "namespaces": list(settings.watch_namespaces) or "all"})
+    return asyncio.run(Operator(settings, connect(), arguments.port).run())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

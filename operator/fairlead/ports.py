@@ -1,0 +1,115 @@
+"""What the shell asks of the outside world. Each Protocol has one adapter of the same name in `adapters/`."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Protocol
+
+from fairlead.api.kinds import ResourceType
+from fairlead.api.manifests import Manifest
+from fairlead.api.model_deployment import ModelRef, ResolvedModel
+
+
+class Clock(Protocol):
+    """The only way to the time."""
+
+    def now(self) -> datetime:
+        """Wall-clock time, UTC, for what is written into status."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds that never go back, for durations and leases."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+        ...
+
+
+class Cluster(Protocol):
+    """The Kubernetes API. Raises RetryLater, ReadAgain or Refused (errors.py)."""
+
+    async def get(self, kind: str, namespace: str, name: str) -> Mapping[str, Any] | None:
+        """One object, or None."""
+        ...
+
+    async def list(self, resource: ResourceType, namespace: str, selector: str) -> Sequence[Mapping[str, Any]]:
+        """All objects of a kind in a namespace (all namespaces when empty), `kind` and `apiVersion` filled in."""
+        ...
+
+    async def apply(self, manifest: Manifest, *, force: bool) -> Mapping[str, Any]:
+        """Server-side apply under our field manager; the object as it is now."""
+        ...
+
+    async def delete(self, kind: str, namespace: str, name: str, uid: str) -> None:
+        """Delete the object if it still has this UID; its pods go too. Gone already is fine."""
+        ...
+
+    async def patch_status(
+        self, kind: str, namespace: str, name: str, operations: Sequence[Mapping[str, Any]]
+    ) -> Mapping[str, Any]:
+        """JSON Patch on the status; ReadAgain when one of its tests fails."""
+        ...
+
+    async def record_event(self, event: Manifest) -> None:
+        """Create the event, or count it up when one of its name exists."""
+        ...
+
+    async def warnings(self, namespace: str, uid: str) -> Sequence[str]:
+        """Messages of the warning events about an object, the oldest first."""
+        ...
+
+
+class Registry(Protocol):
+    """MLflow. Raises RegistryError with a word of `api.reasons`."""
+
+    async def resolve(self, model: ModelRef) -> ResolvedModel:
+        """The version that an alias or version number stands for."""
+        ...
+
+    async def find_run(self, uid: str, namespace: str) -> "RunFacts | None":
+        """The run opened for the TrainingJob with this UID."""
+        ...
+
+    async def open_run(self, name: str, namespace: str, tags: Mapping[str, str], params: Mapping[str, str]) -> None:
+        """Open a run in the namespace's experiment."""
+        ...
+
+    async def close_run(self, run_id: str, *, failed: bool) -> None:
+        """End a run."""
+        ...
+
+    async def logged_models(self, run_id: str, experiment_id: str) -> Sequence[tuple[str, str]]:
+        """(model id, artifact location) of every model logged in a run."""
+        ...
+
+    async def find_version(self, model: str, uid: str) -> str:
+        """The version registered for the TrainingJob with this UID; empty when there is none."""
+        ...
+
+    async def register(self, model: str, *, source: str, run_id: str, model_id: str, tags: Mapping[str, str]) -> None:
+        """Register a version; the registered model is made when it is missing."""
+        ...
+
+    async def alias_target(self, model: str, alias: str) -> str:
+        """The version that an alias points at; empty when it does not exist."""
+        ...
+
+    async def set_alias(self, model: str, alias: str, version: str) -> None:
+        """Let an alias point at a version."""
+        ...
+
+
+class RunFacts(Protocol):
+    """An MLflow run as the registry tells it."""
+
+    @property
+    def run_id(self) -> str: ...
+
+    @property
+    def experiment_id(self) -> str: ...
+
+    @property
+    def url(self) -> str: ...
+
+    @property
+    def open(self) -> bool: ...

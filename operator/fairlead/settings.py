@@ -1,0 +1,92 @@
+"""The operator's settings: one YAML file, written by the Helm chart, checked when the process starts."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_camel
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True, extra="forbid")
+
+
+class RegistrySettings(_Section):
+    """Where MLflow is."""
+
+    url: str = ""
+    """Tracking URI as the operator reaches it; empty: no registry, and every use of it says so."""
+    pod_url: str = ""
+    """Tracking URI as trainer and serving pods reach it; empty: the same."""
+
+
+class ServingSettings(_Section):
+    """The built-in model server."""
+
+    image: str = "localhost/fairlead-serving:dev"
+    image_pull_policy: Literal["Always", "IfNotPresent", "Never"] = "IfNotPresent"
+
+
+class AllowedSettings(_Section):
+    """Glob patterns of what custom resources may name."""
+
+    images: tuple[str, ...] = ("*",)
+    secrets: tuple[str, ...] = ("*",)
+    service_accounts: tuple[str, ...] = ("*",)
+
+
+class PodSecuritySettings(_Section):
+    """Pods fit Pod Security `restricted`, but for these namespaces (glob patterns), where root images are let in."""
+
+    baseline_namespaces: tuple[str, ...] = ()
+
+
+class LeaseSettings(_Section):
+    """Leader election, in seconds. A crashed leader is followed after `durationSeconds`."""
+
+    name: str = "fairlead"
+    duration_seconds: Annotated[float, Field(gt=0)] = 15
+    renew_seconds: Annotated[float, Field(gt=0)] = 10
+    retry_seconds: Annotated[float, Field(gt=0)] = 2
+
+
+class Settings(_Section):
+    """All settings, with their defaults."""
+
+    watch_namespaces: tuple[str, ...] = ()
+    """Empty: all namespaces."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    registry: RegistrySettings = RegistrySettings()
+    serving: ServingSettings = ServingSettings()
+    allowed: AllowedSettings = AllowedSettings()
+    pod_security: PodSecuritySettings = PodSecuritySettings()
+    retirement_grace_seconds: Annotated[float, Field(ge=0)] = 30
+    """How long the pods of a replaced revision go on, so that open connections can end."""
+    resync_seconds: Annotated[float, Field(ge=10)] = 300
+    """Between two LISTs, the safety net under the watches."""
+    concurrency: Annotated[int, Field(ge=1, le=64)] = 8
+    """Custom resources that are worked on at a time."""
+    lease: LeaseSettings = LeaseSettings()
+
+
+class InvalidSettings(ValueError):
+    """The settings file is wrong. The message names file, field, what was expected and what came."""
+
+
+def parse_settings(text: str, source: str) -> Settings:
+    """Settings from YAML text; InvalidSettings names the field."""
+    try:
+        loaded = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise InvalidSettings(f"{source}: not YAML: {error}") from error
+    try:
+        return Settings.model_validate(loaded or {})
+    except ValidationError as error:
+        lines = [f"{'.'.join(map(str, item['loc']))}: {item['msg']}, got {item['input']!r}" for item in error.errors()]
+        raise InvalidSettings(f"{source}: " + "; ".join(lines)) from error
+
+
+def read_settings(path: Path | None) -> Settings:
+    """Settings from a file; the defaults when there is none."""
+    return parse_settings(path.read_text(), str(path)) if path else Settings()

@@ -1,0 +1,104 @@
+"""Performs one effect: exactly one write to the cluster or the registry, with its precondition.
+
+What the API server answers goes into the cache at once, so that the next look already sees it.
+"""
+
+import logging
+from collections.abc import Mapping
+from typing import Any, assert_never
+
+from fairlead.api.observed import owner_uid
+from fairlead.api.resource import Meta
+from fairlead.core.effects import (
+    Apply,
+    CloseRun,
+    Delete,
+    Effect,
+    OpenRun,
+    RegisterVersion,
+    SetAlias,
+    WriteStatus,
+)
+from fairlead.errors import FairleadError, ReadAgain
+from fairlead.ports import Clock, Cluster, Registry
+from fairlead.render.event import render_event
+from fairlead.render.status_patch import render_status_patch
+from fairlead.shell.cache import Cache
+from fairlead.shell.gather import Seen
+from fairlead.shell.keys import Key
+
+log = logging.getLogger("fairlead.apply")
+
+
+class Applier:
+    """Effects -> ports."""
+
+    def __init__(self, cache: Cache, cluster: Cluster, registry: Registry, clock: Clock) -> None:
+        self._cache = cache
+        self._cluster = cluster
+        self._registry = registry
+        self._clock = clock
+
+    async def perform(self, key: Key, meta: Meta, effect: Effect, seen: Seen) -> None:
+        """One effect. Errors as in errors.py; a foreign object under our name is noted in `seen`."""
+        match effect:
+            case Apply():
+                await self._apply(key, meta, effect, seen)
+            case Delete(ref, uid):
+                await self._cluster.delete(ref.kind, key.namespace, ref.name, uid)
+                self._cache.remove(
+                    {"kind": ref.kind, "metadata": {"namespace": key.namespace, "name": ref.name, "uid": uid}}
+                )
+            case WriteStatus():
+                await self._write_status(key, meta, effect)
+            case OpenRun(name, tags, params):
+                await self._registry.open_run(name, key.namespace, tags, params)
+            case RegisterVersion(model, source, run_id, model_id, tags):
+                await self._registry.register(model, source=source, run_id=run_id, model_id=model_id, tags=tags)
+            case SetAlias(model, alias, version):
+                await self._registry.set_alias(model, alias, version)
+            case CloseRun(run_id, failed):
+                await self._registry.close_run(run_id, failed=failed)
+            case _:
+                assert_never(effect)
+
+    async def _apply(self, key: Key, meta: Meta, effect: Apply, seen: Seen) -> None:
+        """Server-side apply; before a first one, a look whether the name is taken (a label may hide it from us)."""
+        if effect.absent:
+            ref = effect.ref
+            found = await self._cluster.get(ref.kind, key.namespace, ref.name)
+            if found is not None and owner_uid(found) != meta.uid:
+                seen.foreign[ref] = found
+                return
+        self._cache.put(await self._cluster.apply(effect.manifest, force=not effect.absent))
+
+    async def _write_status(self, key: Key, meta: Meta, effect: WriteStatus) -> None:
+        operations = render_status_patch(meta, before=effect.before, after=effect.after)
+        try:
+            written = await self._cluster.patch_status(key.kind, key.namespace, key.name, operations)
+        except ReadAgain:
+            await self._refresh(key)
+            raise
+        self._cache.put(written)
+        for item in effect.announcements:
+            log.info("condition changed", extra={"key": str(key), "reason": item.reason.value, "detail": item.message})
+            event = render_event(
+                key.kind, meta, type_=item.type, reason=item.reason, message=item.message, now=self._clock.now()
+            )
+            await self._record(key, event)
+
+    async def _record(self, key: Key, event: Mapping[str, Any]) -> None:
+        """An event that cannot be written costs no more than itself: the condition already says it."""
+        try:
+            await self._cluster.record_event(event)
+        except FairleadError as error:
+            log.warning("event not written", extra={"key": str(key), "error": str(error)})
+
+    async def _refresh(self, key: Key) -> None:
+        """Our copy of the custom resource is old: read it again, or forget it."""
+        known = self._cache.get(key.kind, key.namespace, key.name)
+        found = await self._cluster.get(key.kind, key.namespace, key.name)
+        if found is not None:
+            self._cache.put(found)
+        elif known is not None:
+            self._cache.remove(known)

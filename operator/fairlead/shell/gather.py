@@ -1,0 +1,154 @@
+"""One frozen picture of the world per decision, from the cache and the registry."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fairlead.api.names import attempt_name
+from fairlead.api.observed import owner_uid, parse_job, parse_pod, parse_revision, parse_workload
+from fairlead.api.reasons import Reason
+from fairlead.api.resource import ModelDeployment, TrainingJob, parse_model_deployment, parse_training_job
+from fairlead.api.training_job import TrainingPhase
+from fairlead.core.effects import ObjectRef
+from fairlead.core.training import FIRST_ATTEMPT
+from fairlead.core.world import (
+    Allowed,
+    Child,
+    LoggedModel,
+    RegistryFacts,
+    RegistryProblem,
+    Run,
+    ServingWorld,
+    TrainingWorld,
+)
+from fairlead.errors import RegistryError
+from fairlead.ports import Clock, Cluster, Registry
+from fairlead.render.defaults import RenderDefaults
+from fairlead.shell.cache import Cache
+from fairlead.shell.keys import Key
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What every world has in common: settings, and who leads."""
+
+    defaults: RenderDefaults
+    allowed: Allowed
+    retirement_grace_seconds: float
+    epoch: int
+    operator_id: str
+
+
+@dataclass(slots=True)
+class Seen:
+    """What one reconcile learnt by writing: foreign objects under our names, and a refusal by the API server."""
+
+    foreign: dict[ObjectRef, Mapping[str, Any]]
+    refused: str = ""
+
+
+def _problem(error: RegistryError) -> RegistryProblem:
+    return RegistryProblem(Reason(error.reason), str(error))
+
+
+class Gatherer:
+    """Ports and cache -> worlds. Reads only."""
+
+    def __init__(self, cache: Cache, cluster: Cluster, registry: Registry, clock: Clock) -> None:
+        self._cache = cache
+        self._cluster = cluster
+        self._registry = registry
+        self._clock = clock
+
+    def _children(self, key: Key, uid: str, seen: Seen) -> dict[ObjectRef, Child]:
+        found = {
+            ObjectRef(str(body["kind"]), str(body["metadata"]["name"])): Child(
+                manifest=body, uid=str(body["metadata"]["uid"]), ours=owner_uid(body) == uid
+            )
+            for body in self._cache.members(key)
+            if body["kind"] != "Pod"
+        }
+        for ref, body in seen.foreign.items():
+            found.setdefault(ref, Child(manifest=body, uid=str(body["metadata"]["uid"]), ours=False))
+        return found
+
+    def _pods(self, key: Key) -> tuple[Mapping[str, Any], ...]:
+        return tuple(body for body in self._cache.members(key) if body["kind"] == "Pod")
+
+    async def gather_serving(self, key: Key, body: Mapping[str, Any], frame: Frame, seen: Seen) -> ServingWorld:
+        """The world of a ModelDeployment. InvalidResource when it does not fit the schema."""
+        resource = parse_model_deployment(body)
+        children = self._children(key, resource.meta.uid, seen)
+        ours = [child.manifest for child in children.values() if child.ours]
+        return ServingWorld(
+            resource=resource,
+            children=children,
+            revisions=tuple(parse_revision(item) for item in ours if item["kind"] == "ControllerRevision"),
+            workloads={
+                str(item["metadata"]["name"]): parse_workload(item)  # type: ignore[index,call-overload]
+                for item in ours
+                if item["kind"] == "Deployment"
+            },
+            pods=tuple(parse_pod(item) for item in self._pods(key)),
+            model=await self._resolve(resource),
+            defaults=frame.defaults,
+            allowed=frame.allowed,
+            retirement_grace_seconds=frame.retirement_grace_seconds,
+            epoch=frame.epoch,
+            now=self._clock.now(),
+            refused=seen.refused,
+        )
+
+    async def _resolve(self, resource: ModelDeployment) -> Any:
+        asked = resource.spec.model
+        if asked is None or resource.meta.deleting:
+            return None
+        try:
+            return await self._registry.resolve(asked)
+        except RegistryError as error:
+            return _problem(error)
+
+    async def gather_training(self, key: Key, body: Mapping[str, Any], frame: Frame, seen: Seen) -> TrainingWorld:
+        """The world of a TrainingJob. InvalidResource when it does not fit the schema."""
+        resource = parse_training_job(body)
+        children = self._children(key, resource.meta.uid, seen)
+        child = children.get(ObjectRef("Job", attempt_name(resource.meta.name, FIRST_ATTEMPT)))
+        job = parse_job(child.manifest) if child and child.ours else None
+        pods = tuple(parse_pod(item) for item in self._pods(key) if job is not None and owner_uid(item) == job.uid)
+        warning = ""
+        if job and not pods and not (job.complete or job.failed):
+            warnings = await self._cluster.warnings(key.namespace, job.uid)
+            warning = warnings[-1] if warnings else ""
+        settled = job is not None and not (job.complete or job.failed)
+        return TrainingWorld(
+            resource=resource,
+            children=children,
+            job=job,
+            pods=pods,
+            registry=RegistryFacts() if settled else await self._facts(resource),
+            defaults=frame.defaults,
+            allowed=frame.allowed,
+            operator_id=frame.operator_id,
+            epoch=frame.epoch,
+            now=self._clock.now(),
+            job_warning=warning,
+            refused=seen.refused,
+        )
+
+    async def _facts(self, resource: TrainingJob) -> RegistryFacts | RegistryProblem:
+        """As much as the phase needs: the run to start and to close, the models and version to register."""
+        meta, status = resource.meta, resource.status
+        if status.phase is TrainingPhase.SUCCEEDED or meta.deleting:
+            return RegistryFacts()
+        try:
+            found = await self._registry.find_run(meta.uid, meta.namespace)
+            run = Run(found.run_id, found.experiment_id, found.url, found.open) if found else None
+            if status.phase is not TrainingPhase.REGISTERING or run is None:
+                return RegistryFacts(run=run)
+            wanted = resource.spec.register_
+            version = await self._registry.find_version(wanted.model, meta.uid)
+            models = await self._registry.logged_models(run.run_id, run.experiment_id)
+            alias = await self._registry.alias_target(wanted.model, wanted.alias) if version else ""
+            return RegistryFacts(run, tuple(LoggedModel(*item) for item in models), version, alias)
+        except RegistryError as error:
+            return _problem(error)

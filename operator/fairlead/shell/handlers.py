@@ -1,0 +1,57 @@
+"""The only Kopf handlers. Each keeps the object in the cache and adds a key to the queue; none of them decides."""
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+import kopf
+
+from fairlead.api.kinds import CHILDREN, WATCHED
+from fairlead.api.names import MANAGED_SELECTOR
+from fairlead.shell.cache import Cache
+from fairlead.shell.keys import key_of
+from fairlead.shell.queue import WorkQueue
+
+_REQUEST_TIMEOUT_SECONDS = 30
+
+
+def kopf_settings() -> kopf.OperatorSettings:
+    """Kopf for process life and watch streams alone: no events, no peering, no scanning, no annotations."""
+    settings = kopf.OperatorSettings()
+    settings.posting.enabled = False
+    settings.peering.standalone = True
+    settings.scanning.disabled = True
+    settings.networking.request_timeout = _REQUEST_TIMEOUT_SECONDS
+    for resource in CHILDREN:
+        where = (
+            (resource.group, resource.version, resource.plural)
+            if resource.group
+            else (resource.version, resource.plural)
+        )
+        settings.watching.label_selectors[where] = MANAGED_SELECTOR
+    return settings
+
+
+def register(registry: kopf.OperatorRegistry, cache: Cache, queue: WorkQueue) -> None:
+    """Watch every kind."""
+
+    async def seen(event: kopf.RawEvent, **_: Any) -> None:
+        body: Any = event["object"]
+        known = cache.remove(body) if event["type"] == "DELETED" else cache.put(body)
+        if known and (key := key_of(body)):
+            queue.add(key)
+
+    for resource in WATCHED:
+        kopf.on.event(resource.group, resource.version, resource.plural, registry=registry, id="seen")(seen)
+
+
+async def watch(registry: kopf.OperatorRegistry, namespaces: Sequence[str]) -> None:
+    """Runs the watch streams until the process is told to stop, or a stream dies for good."""
+    logging.getLogger("kopf.objects").setLevel(logging.WARNING)
+    await kopf.operator(
+        registry=registry,
+        settings=kopf_settings(),
+        standalone=True,
+        clusterwide=not namespaces,
+        namespaces=list(namespaces),
+    )

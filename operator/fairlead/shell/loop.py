@@ -1,0 +1,122 @@
+"""The loop: take a key, gather, decide, apply one effect, and again until nothing is left to do."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, TypeAlias
+
+from fairlead.api.resource import InvalidResource, Meta, parse_meta
+from fairlead.core.effects import Plan
+from fairlead.core.serving import decide_serving
+from fairlead.core.training import decide_training
+from fairlead.errors import ReadAgain, Refused, RegistryError, RetryLater
+from fairlead.ports import Clock
+from fairlead.shell.apply import Applier
+from fairlead.shell.cache import Cache
+from fairlead.shell.gather import Frame, Gatherer, Seen
+from fairlead.shell.keys import Key
+from fairlead.shell.queue import WorkQueue
+from fairlead.shell.telemetry import Telemetry
+
+log = logging.getLogger("fairlead.loop")
+
+MOST_EFFECTS = 40
+"""A reconcile that has not settled after this many writes fights with someone over a field: it is stopped and shown."""
+RECONCILE_TIMEOUT_SECONDS = 60.0
+
+Result: TypeAlias = Literal["settled", "retry", "invalid", "error"]
+
+
+class Unsettled(RetryLater):
+    """Too many effects in one reconcile."""
+
+
+class Loop:
+    """Workers over the queue. Only the leader runs one."""
+
+    def __init__(
+        self,
+        *,
+        queue: WorkQueue,
+        cache: Cache,
+        gatherer: Gatherer,
+        applier: Applier,
+        clock: Clock,
+        telemetry: Telemetry,
+        frame: Callable[[], Frame],
+    ) -> None:
+        self._queue = queue
+        self._cache = cache
+        self._gatherer = gatherer
+        self._applier = applier
+        self._clock = clock
+        self._telemetry = telemetry
+        self._frame = frame
+
+    async def run(self, concurrency: int) -> None:
+        """Works until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for number in range(concurrency):
+                group.create_task(self._work(), name=f"worker-{number}")
+
+    async def _work(self) -> None:
+        while True:
+            key = await self._queue.get()
+            started = self._clock.monotonic()
+            try:
+                result = await self._attempt(key)
+            finally:
+                self._queue.done(key)
+            self._telemetry.reconciled(key.kind, result, self._clock.monotonic() - started)
+
+    async def _attempt(self, key: Key) -> Result:
+        """One reconcile and what becomes of the key; the one place that catches everything."""
+        try:
+            async with asyncio.timeout(RECONCILE_TIMEOUT_SECONDS):
+                wait = await self.reconcile(key)
+        except ReadAgain as error:
+            log.info("world moved while deciding", extra={"key": str(key), "error": str(error)})
+            self._queue.fail(key)
+            return "retry"
+        except (RetryLater, RegistryError, TimeoutError) as error:
+            delay = self._queue.fail(key)
+            log.warning("will retry", extra={"key": str(key), "error": str(error), "delay_seconds": round(delay, 1)})
+            return "retry"
+        except InvalidResource as error:
+            log.error("stored object does not fit the schema", extra={"key": str(key), "error": str(error)})
+            return "invalid"
+        except Exception:  # a bug in one resource must not stop the others
+            delay = self._queue.fail(key)
+            log.exception("reconcile failed", extra={"key": str(key), "delay_seconds": round(delay, 1)})
+            return "error"
+        self._queue.succeed(key)
+        if wait is not None:
+            self._queue.add_after(key, wait)
+        return "settled"
+
+    async def reconcile(self, key: Key) -> float | None:
+        """Gather, decide, apply the first effect, and again. The seconds until the next look, if one is due."""
+        seen = Seen(foreign={})
+        for _ in range(MOST_EFFECTS):
+            body = self._cache.get(key.kind, key.namespace, key.name)
+            if body is None:
+                return None  # deleted: owner references take the children
+            plan = await self._decide(key, body, seen)
+            if not plan.effects:
+                return plan.requeue_after_seconds
+            await self._perform(key, parse_meta(body), plan, seen)
+        raise Unsettled(f"{key} has not settled after {MOST_EFFECTS} writes: another writer changes the same fields")
+
+    async def _decide(self, key: Key, body: Mapping[str, Any], seen: Seen) -> Plan:
+        if key.kind == "ModelDeployment":
+            return decide_serving(await self._gatherer.gather_serving(key, body, self._frame(), seen))
+        return decide_training(await self._gatherer.gather_training(key, body, self._frame(), seen))
+
+    async def _perform(self, key: Key, meta: Meta, plan: Plan, seen: Seen) -> None:
+        """The first effect. A refusal becomes part of the world, so that the next decision can say it."""
+        try:
+            await self._applier.perform(key, meta, plan.effects[0], seen)
+        except Refused as error:
+            if seen.refused:
+                raise RetryLater(str(error)) from error
+            seen.refused = str(error)

@@ -1,0 +1,82 @@
+"""The operator's metrics, by Prometheus' naming rules. Every series that can be known beforehand exists from the start."""
+
+from collections import Counter as Tally
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from fairlead.api.model_deployment import DeploymentPhase
+from fairlead.api.training_job import TrainingPhase
+
+RESULTS = ("settled", "retry", "invalid", "error")
+_PHASES = {"ModelDeployment": list(DeploymentPhase), "TrainingJob": list(TrainingPhase)}
+
+
+class Depth(Protocol):
+    """What the queue tells."""
+
+    @property
+    def depth(self) -> int: ...
+
+    def oldest_seconds(self) -> float: ...
+
+
+class Telemetry:
+    """All metrics, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._reconciles = Counter(
+            "fairlead_reconcile_total", "Reconciles by kind and result.", ["kind", "result"], registry=self.registry
+        )
+        self._duration = Histogram(
+            "fairlead_reconcile_duration_seconds", "Duration of a reconcile.", ["kind"], registry=self.registry
+        )
+        self._requests = Counter(
+            "fairlead_api_requests_total",
+            "Requests to the Kubernetes API by verb and status code; code 0: no answer.",
+            ["verb", "code"],
+            registry=self.registry,
+        )
+        self._phases = Gauge(
+            "fairlead_resources", "Custom resources by kind and phase.", ["kind", "phase"], registry=self.registry
+        )
+        self._missed = Counter(
+            "fairlead_watch_missed_total",
+            "Objects that a LIST showed and the watch had not.",
+            ["kind"],
+            registry=self.registry,
+        )
+        self._leader = Gauge("fairlead_leader", "1 while this process holds the lease.", registry=self.registry)
+        self._depth = Gauge("fairlead_queue_depth", "Keys waiting in the work queue.", registry=self.registry)
+        self._oldest = Gauge(
+            "fairlead_queue_oldest_seconds", "Age of the oldest key in line or in work.", registry=self.registry
+        )
+        for kind in _PHASES:
+            for result in RESULTS:
+                self._reconciles.labels(kind, result)
+
+    def reconciled(self, kind: str, result: str, seconds: float) -> None:
+        """A reconcile has ended."""
+        self._reconciles.labels(kind, result).inc()
+        self._duration.labels(kind).observe(seconds)
+
+    def requested(self, verb: str, code: int) -> None:
+        """A request to the API server was answered (or not: 0)."""
+        self._requests.labels(verb, str(code)).inc()
+
+    def missed(self, kind: str, count: int) -> None:
+        """The watch had not told us of so many objects."""
+        self._missed.labels(kind).inc(count)
+
+    def render(self, queue: Depth, phases: Callable[[], Iterable[tuple[str, str]]], *, leader: bool) -> bytes:
+        """The exposition text; gauges are read at this moment."""
+        self._leader.set(int(leader))
+        self._depth.set(queue.depth)
+        self._oldest.set(queue.oldest_seconds())
+        tally = Tally(phases())
+        for kind, names in _PHASES.items():
+            for phase in names:
+                self._phases.labels(kind, phase.value).set(tally[(kind, phase.value)])
+        return generate_latest(self.registry)

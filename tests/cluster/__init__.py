@@ -1,0 +1,11 @@
+"""The local cluster of the tests and of the demo: real Kubernetes on a bare machine, or kind where Docker is.
+
+`control_plane()` is the apiserver tier (etcd, kube-apiserver, controller-manager); `cluster()` is the whole node.
+"""
+
+from tests.cluster.apiserver_tier import ControlPlane, control_plane
+from tests.cluster.audit import Request, mark, writes
+from tests.cluster.kubectl import Client, CommandError
+from tests.cluster.progress import ClusterError
+
+__all__ = ["Client", "ClusterError", "CommandError", "ControlPlane", "Request", "control_plane", "mark", "writes"]

@@ -1,0 +1,54 @@
+"""The node's cgroups, in every hierarchy of the machine (version 1, version 2 or both side by side)."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+from tests.cluster.node import Node
+from tests.cluster.processes import stop_pids
+from tests.cluster.progress import pause
+
+ROOT = Path("/sys/fs/cgroup")
+
+
+def hierarchies() -> list[Path]:
+    """The mount point of each cgroup hierarchy."""
+    mounts = [line.split() for line in Path("/proc/self/mounts").read_text().splitlines()]
+    return sorted({Path(mount[1]) for mount in mounts if mount[2] in ("cgroup", "cgroup2")})
+
+
+def create(node: Node) -> None:
+    """Make the node's root cgroup everywhere: the kubelet wants its `cgroupRoot` to exist."""
+    for hierarchy in hierarchies():
+        folder = hierarchy / node.name
+        folder.mkdir(exist_ok=True)
+        for name in ("cpuset.cpus", "cpuset.mems"):
+            # A new cpuset of version 1 is empty, and nothing can run in an empty one.
+            own = folder / name
+            if own.exists() and (hierarchy / name).exists() and not own.read_text().strip():
+                own.write_text((hierarchy / name).read_text())
+
+
+def kill_all(node: Node) -> None:
+    """Kill every process in the node's cgroups: the containers, and nothing else."""
+    pids: set[int] = set()
+    for hierarchy in hierarchies():
+        for procs in (hierarchy / node.name).rglob("cgroup.procs"):
+            with contextlib.suppress(OSError):
+                pids.update(int(pid) for pid in procs.read_text().split())
+    stop_pids(pids, patience_seconds=0)
+
+
+def delete(node: Node) -> None:
+    """Remove the node's cgroups, children first; one that is busy is tried again for a while."""
+    for hierarchy in hierarchies():
+        root = hierarchy / node.name
+        for _ in range(50):
+            for folder, _names, _files in os.walk(root, topdown=False):
+                with contextlib.suppress(OSError):
+                    os.rmdir(folder)
+            if not root.exists():
+                break
+            pause(0.1)

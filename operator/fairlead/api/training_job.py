@@ -40,6 +40,13 @@ class Compute(ApiModel):
 class Register(ApiModel):
     """Where the trained model is registered."""
 
+    model_config = validated(
+        cel(
+            "!has(self.alias) || (self.alias != 'latest' && !self.alias.matches('^v[0-9]+$'))",
+            "alias: MLflow keeps latest and v<number> for itself",
+        )
+    )
+
     model: ModelName = Field(description="Name of the registered model in MLflow; made when it is missing.")
     alias: AliasName = Field("candidate", description="The alias to move to the new version.")
 

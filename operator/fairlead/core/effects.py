@@ -63,7 +63,6 @@ class OpenRun:
 
     name: str
     tags: Mapping[str, str] = field(hash=False)
-    params: Mapping[str, str] = field(hash=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,9 +116,7 @@ def _start(world: TrainingWorld) -> Plan:
     run = world.registry.run
     if run is None:
         status = _status(world, TrainingPhase.PENDING, Reason.PENDING, "opening the MLflow run")
-        return _plan(
-            world, status, OpenRun(f"{meta.namespace}/{meta.name}", lineage_tags(world), dict(spec.params or {}))
-        )
+        return _plan(world, status, OpenRun(f"{meta.namespace}/{meta.name}", lineage_tags(world)))
     known = RunStatus(id=run.run_id, experiment_id=run.experiment_id, url=run.url)
     job = render_job(meta, spec, run=known, attempt=FIRST_ATTEMPT, defaults=world.defaults)
     status = _status(world, TrainingPhase.PENDING, Reason.PENDING, f"starting Job {_job_name(world)}", run=known)
@@ -175,6 +173,8 @@ def _register(world: TrainingWorld) -> Plan:
         return _register_version(world, registering)
     if facts.aliased_version != facts.version:
         return _plan(world, registering, SetAlias(wanted.model, wanted.alias, facts.version))
+    if facts.run and facts.run.status != "FINISHED":
+        return _plan(world, registering, CloseRun(facts.run.run_id, failed=False))
     version = ModelVersionStatus(name=wanted.model, version=facts.version, alias=wanted.alias)
     text = f"{wanted.model} version {facts.version} is registered; alias {wanted.alias} points at it"
     status = _status(
@@ -223,7 +223,7 @@ def _ended(world: TrainingWorld) -> Plan:
     if status.phase is not TrainingPhase.FAILED or isinstance(world.registry, RegistryProblem):
         return Plan()
     run = world.registry.run
-    return Plan((CloseRun(run.run_id, failed=True),)) if run and run.open else Plan()
+    return Plan((CloseRun(run.run_id, failed=True),)) if run and run.status not in ("FAILED", "KILLED") else Plan()
 
 
 def decide_training(world: TrainingWorld) -> Plan:

@@ -76,7 +76,9 @@ class Run:
     run_id: str
     experiment_id: str
     url: str
-    open: bool
+    status: str
+    """RUNNING, SCHEDULED, FINISHED, FAILED or KILLED. A trainer that was killed leaves it RUNNING, one that calls
+    `sys.exit(0)` inside its run leaves it FAILED: the Job's end is the truth, and the run is made to say the same."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,8 +51,8 @@ class Applier:
                 )
             case WriteStatus():
                 await self._write_status(key, meta, effect)
-            case OpenRun(name, tags, params):
-                await self._registry.open_run(name, key.namespace, tags, params)
+            case OpenRun(name, tags):
+                await self._registry.open_run(name, key.namespace, tags)
             case RegisterVersion(model, source, run_id, model_id, tags):
                 await self._registry.register(model, source=source, run_id=run_id, model_id=model_id, tags=tags)
             case SetAlias(model, alias, version):

@@ -142,7 +142,7 @@ class Gatherer:
             return RegistryFacts()
         try:
             found = await self._registry.find_run(meta.uid, meta.namespace)
-            run = Run(found.run_id, found.experiment_id, found.url, found.open) if found else None
+            run = Run(found.run_id, found.experiment_id, found.url, found.status) if found else None
             if status.phase is not TrainingPhase.REGISTERING or run is None:
                 return RegistryFacts(run=run)
             wanted = resource.spec.register_

@@ -1,4 +1,4 @@
-"""The operator's metrics, by Prometheus' naming rules. Every series that can be known beforehand exists from the start."""
+"""The operator's metrics, by Prometheus' naming rules. Series that can be known beforehand exist from the start."""
 
 from collections import Counter as Tally
 from collections.abc import Callable, Iterable
@@ -10,7 +10,10 @@ from fairlead.api.model_deployment import DeploymentPhase
 from fairlead.api.training_job import TrainingPhase
 
 RESULTS = ("settled", "retry", "invalid", "error")
-_PHASES = {"ModelDeployment": list(DeploymentPhase), "TrainingJob": list(TrainingPhase)}
+_PHASES: dict[str, list[DeploymentPhase] | list[TrainingPhase]] = {
+    "ModelDeployment": list(DeploymentPhase),
+    "TrainingJob": list(TrainingPhase),
+}
 
 
 class Depth(Protocol):

@@ -66,7 +66,7 @@ def _parse(body: Mapping[str, Any], spec: type[S], status: type[T]) -> Resource[
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise InvalidResource(f"{where}: {first['msg']}, got {str(first['input'])[:100]!r}") from error
+        raise InvalidResource(f"{where}: {first['msg']}, got {first['input']!r:.100}") from error
 
 
 def parse_model_deployment(body: Mapping[str, Any]) -> ModelDeployment:

@@ -1,0 +1,107 @@
+"""The chart's values and their schema say the same, and the schema catches a typo at every level."""
+
+import copy
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+CHART = Path(__file__).resolve().parents[3] / "helm" / "fairlead"
+SCHEMA = json.loads((CHART / "values.schema.json").read_text())
+VALUES = yaml.safe_load((CHART / "values.yaml").read_text())
+
+
+def errors(values: dict[str, Any]) -> list[str]:
+    return [f"{error.json_path}: {error.message}" for error in jsonschema.Draft7Validator(SCHEMA).iter_errors(values)]
+
+
+def changed(path: str, value: object) -> dict[str, Any]:
+    """The default values with one of them replaced, or added."""
+    values: dict[str, Any] = copy.deepcopy(VALUES)
+    *parents, last = path.split(".")
+    inner = values
+    for name in parents:
+        inner = inner[name]
+    inner[last] = value
+    return values
+
+
+def properties(node: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    for name, child in node.get("properties", {}).items():
+        yield f"{path}{name}", child
+        yield from properties(child, f"{path}{name}.")
+
+
+def leaves(node: dict[str, Any], path: str = "") -> Iterator[str]:
+    for name, child in node.items():
+        yield f"{path}{name}"
+        if isinstance(child, dict):
+            yield from leaves(child, f"{path}{name}.")
+
+
+def test_the_schema_is_a_schema() -> None:
+    jsonschema.Draft7Validator.check_schema(SCHEMA)
+
+
+def test_the_default_values_fit_the_schema() -> None:
+    assert errors(VALUES) == []
+
+
+def test_every_value_is_described() -> None:
+    undescribed = [path for path, node in properties(SCHEMA) if not node.get("description", "").endswith(".")]
+    assert undescribed == []
+
+
+def test_every_described_value_has_a_default_and_every_default_is_described() -> None:
+    free = ("resources.requests.", "resources.limits.")
+    defaults = {path for path in leaves(VALUES) if not path.startswith(free)}
+    described = {path for path, _ in properties(SCHEMA)} - {"global"}
+    assert defaults == described
+
+
+@pytest.mark.parametrize("parent", ["", *[f"{p}." for p, n in properties(SCHEMA) if n.get("properties")]])
+def test_an_unknown_name_is_refused_at_every_level(parent: str) -> None:
+    assert errors(changed(f"{parent}typo", 1)) != []
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("replicas", "two"),
+        ("replicas", 1.5),
+        ("image.digest", "sha256:short"),
+        ("image.pullPolicy", "Sometimes"),
+        ("logLevel", "loud"),
+        ("registry.url", "mlflow:5000"),
+        ("watchNamespaces", ["Bad_Name"]),
+        ("watchNamespaces", "team-a"),
+        ("allowed.images", [""]),
+        ("concurrency", 0),
+        ("lease.durationSeconds", 0),
+        ("tolerations", [{"keys": "gpu"}]),
+        ("resources.limits", {"memory": None}),
+    ],
+)
+def test_a_wrong_value_is_refused_by_name(path: str, value: object) -> None:
+    found = errors(changed(path, value))
+    assert any(error.startswith(f"$.{path}") for error in found), found
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("watchNamespaces", ["team-a", "team-b"]),
+        ("registry.url", "http://mlflow.mlflow.svc:5000"),
+        ("image.digest", "sha256:" + "0" * 64),
+        ("tolerations", [{"key": "gpu", "operator": "Exists", "effect": "NoSchedule"}]),
+        ("affinity", {"nodeAffinity": {}}),
+        ("resources.limits", {"cpu": 1, "memory": "1Gi"}),
+        ("global", {"anything": True}),
+    ],
+)
+def test_a_right_value_is_accepted(path: str, value: object) -> None:
+    assert errors(changed(path, value)) == []

@@ -137,7 +137,7 @@ class Operator:
     async def run(self) -> int:
         """Until told to stop (0), or until the lease or a watch is lost (1): the kubelet starts the process anew."""
         runner = await self._serve_http()
-        registry = kopf.OperatorRegistry()
+        registry = kopf.get_default_registry()
         register(registry, self._cache, self._queue)
         lead = asyncio.create_task(self._lead(), name="lead")
         # Kopf ends every task that was started after its own; ours was started before.

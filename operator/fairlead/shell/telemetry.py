@@ -10,9 +10,9 @@ from fairlead.api.model_deployment import DeploymentPhase
 from fairlead.api.training_job import TrainingPhase
 
 RESULTS = ("settled", "retry", "invalid", "error")
-_PHASES: dict[str, list[DeploymentPhase] | list[TrainingPhase]] = {
-    "ModelDeployment": list(DeploymentPhase),
-    "TrainingJob": list(TrainingPhase),
+_PHASES: dict[str, list[str]] = {
+    "ModelDeployment": [phase.value for phase in DeploymentPhase],
+    "TrainingJob": [phase.value for phase in TrainingPhase],
 }
 
 
@@ -81,5 +81,5 @@ class Telemetry:
         tally = Tally(phases())
         for kind, names in _PHASES.items():
             for phase in names:
-                self._phases.labels(kind, phase.value).set(tally[(kind, phase.value)])
+                self._phases.labels(kind, phase).set(tally[(kind, phase)])
         return generate_latest(self.registry)

@@ -10,6 +10,8 @@ import jsonschema
 import pytest
 import yaml
 
+from fairlead.settings import Settings, parse_settings
+
 CHART = Path(__file__).resolve().parents[3] / "helm" / "fairlead"
 SCHEMA = json.loads((CHART / "values.schema.json").read_text())
 VALUES = yaml.safe_load((CHART / "values.yaml").read_text())
@@ -49,6 +51,12 @@ def test_the_schema_is_a_schema() -> None:
 
 def test_the_default_values_fit_the_schema() -> None:
     assert errors(VALUES) == []
+
+
+def test_the_chart_and_the_operator_have_the_same_defaults() -> None:
+    names = {field.alias for field in Settings.model_fields.values()}
+    assert names <= set(VALUES)
+    assert parse_settings(yaml.safe_dump({name: VALUES[name] for name in names}), "values.yaml") == Settings()
 
 
 def test_every_value_is_described() -> None:

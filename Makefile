@@ -5,11 +5,57 @@ CACHE := $(or $(FAIRLEAD_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/fairlead)
 LOCK := $(shell sha256sum requirements/dev.txt | cut -c1-12)
 VENV := $(CACHE)/venv/$(LOCK)
 PY := $(VENV)/bin/python
+PYTHON ?= python3
 export PYTHONPATH := operator:serving:.
+export PYTHONUNBUFFERED := 1
 
-lock: $(VENV)/.ready  ## re-solve the lock files in requirements/ from pyproject.toml
+.PHONY: help demo down test test-all lint unit apiserver e2e generate format lock
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | awk -F'\t' '{ printf "make %-10s %s\n", $$1, $$2 }'
+
+demo: $(VENV)/.ready  ## cluster up, train, register, serve, compare the answers; the cluster stays (root, 20 min cold, 1 min warm)
+	@$(PY) -m tests.demo
+
+down: $(VENV)/.ready  ## remove the cluster without a trace
+	@$(PY) -m tests.cluster down
+
+test: $(VENV)/.ready  ## everything that CI runs: lint, unit, property, apiserver, e2e (root, up to 75 min cold)
+	@$(PY) -m tests.tiers lint unit apiserver e2e
+
+test-all: $(VENV)/.ready  ## the same and what is slow
+	@$(PY) -m tests.tiers lint unit apiserver e2e slow
+
+lint: $(VENV)/.ready  ## format, lint, types, import contracts, generated files
+	@$(PY) -m tests.tiers lint
+
+unit: $(VENV)/.ready  ## unit and property tests, no cluster (30 s)
+	@$(PY) -m tests.tiers unit
+
+apiserver: $(VENV)/.ready  ## tests against a real etcd and kube-apiserver
+	@$(PY) -m tests.tiers apiserver
+
+e2e: $(VENV)/.ready  ## tests on the whole cluster (root)
+	@$(PY) -m tests.tiers e2e
+
+generate: $(VENV)/.ready  ## write the CRDs and the reference pages from the API models
+	@$(PY) -m fairlead.cli.generate
+
+format: $(VENV)/.ready  ## let ruff decide the format
+	@$(VENV)/bin/ruff format . && $(VENV)/bin/ruff check --fix .
+
+lock: $(VENV)/.ready  ## solve the lock files in requirements/ anew from pyproject.toml
 	@for extra in operator serving trainer mlflow; do \
 	  $(VENV)/bin/uv pip compile -q --generate-hashes --python-version 3.11 --extra $$extra pyproject.toml \
-	    -o requirements/$$extra.txt --custom-compile-command "make lock"; done
-	$(VENV)/bin/uv pip compile -q --generate-hashes --python-version 3.11 --extra dev --extra operator --extra serving \
+	    -o requirements/$$extra.txt --custom-compile-command "make lock" || exit 1; done
+	@$(VENV)/bin/uv pip compile -q --generate-hashes --python-version 3.11 --extra dev --extra operator --extra serving \
 	    pyproject.toml -o requirements/dev.txt --custom-compile-command "make lock"
+
+# Keyed by the lock file, outside the checkout: a second clone finds it ready.
+$(VENV)/.ready: requirements/dev.txt
+	@echo "[setup] Python packages into $(VENV)"
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+	  { echo "[setup] apt-get install python3-venv"; apt-get update -qq && apt-get install -y -qq --no-install-recommends python3-venv; }
+	@rm -rf "$(VENV)" && $(PYTHON) -m venv "$(VENV)"
+	@"$(PY)" -m pip install -q --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@touch "$@" && echo "[setup] done"

@@ -1,0 +1,220 @@
+"""What the chart renders, by the real helm: rights, settings, CRDs and the operator's pod."""
+
+import functools
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from tests.cluster.binaries import binary
+
+from fairlead.settings import Settings, parse_settings
+
+ROOT = Path(__file__).resolve().parents[2]
+CHART = ROOT / "helm" / "fairlead"
+READ = {"get", "list", "watch"}
+FULL = READ | {"create", "patch", "delete"}
+
+Manifest = dict[str, Any]
+# (API group, resource) -> verbs
+Rights = dict[tuple[str, str], set[str]]
+
+EXPECTED_RIGHTS: Rights = {
+    ("fairlead.dev", "modeldeployments"): READ,
+    ("fairlead.dev", "trainingjobs"): READ,
+    ("fairlead.dev", "modeldeployments/status"): {"get", "patch"},
+    ("fairlead.dev", "trainingjobs/status"): {"get", "patch"},
+    ("apps", "deployments"): FULL,
+    ("apps", "controllerrevisions"): FULL,
+    ("", "services"): FULL,
+    ("batch", "jobs"): FULL,
+    ("", "pods"): READ,
+    ("", "events"): {"create", "get", "list", "patch"},
+}
+
+
+def helm_template(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [str(binary("helm")), "template", "fairlead", str(CHART), "--namespace", "fairlead-system", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+
+
+@functools.cache
+def rendered(*arguments: str) -> tuple[Manifest, ...]:
+    done = helm_template(*arguments)
+    assert done.returncode == 0, done.stderr
+    return tuple(document for document in yaml.safe_load_all(done.stdout) if document)
+
+
+def of_kind(kind: str, *arguments: str) -> list[Manifest]:
+    return [manifest for manifest in rendered(*arguments) if manifest["kind"] == kind]
+
+
+def rules(*arguments: str) -> Iterator[Manifest]:
+    for role in [*of_kind("ClusterRole", *arguments), *of_kind("Role", *arguments)]:
+        yield from role["rules"]
+
+
+def rights(role: Manifest) -> Rights:
+    found: Rights = {}
+    for rule in role["rules"]:
+        for group in rule["apiGroups"]:
+            for resource in rule["resources"]:
+                found.setdefault((group, resource), set()).update(rule["verbs"])
+    return found
+
+
+def settings_of(*arguments: str) -> Settings:
+    (config,) = of_kind("ConfigMap", *arguments)
+    return parse_settings(config["data"]["config.yaml"], "chart")
+
+
+def pod(*arguments: str) -> Manifest:
+    (deployment,) = of_kind("Deployment", *arguments)
+    spec: Manifest = deployment["spec"]["template"]["spec"]
+    return spec
+
+
+def test_the_operator_may_do_exactly_what_it_needs_and_nothing_else() -> None:
+    (role,) = of_kind("ClusterRole")
+    assert rights(role) == EXPECTED_RIGHTS
+
+
+def test_the_lease_is_reached_by_name_and_only_in_the_operators_own_namespace() -> None:
+    (role,) = of_kind("Role", "--set", "lease.name=other")
+    assert role["metadata"]["namespace"] == "fairlead-system"
+    assert role["rules"] == [
+        {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["create"]},
+        {
+            "apiGroups": ["coordination.k8s.io"],
+            "resources": ["leases"],
+            "resourceNames": ["other"],
+            "verbs": ["get", "update", "patch"],
+        },
+    ]
+
+
+@pytest.mark.parametrize("arguments", [(), ("--set", "watchNamespaces={team-a,team-b}")])
+def test_no_rule_names_a_secret_a_log_or_a_wildcard(arguments: tuple[str, ...]) -> None:
+    for rule in rules(*arguments):
+        words = {*rule["apiGroups"], *rule["resources"], *rule["verbs"]}
+        assert not any("*" in word for word in words)
+        assert not words & {"secrets", "pods/log", "pods/exec", "namespaces", "customresourcedefinitions"}
+        assert not words & {"escalate", "bind", "impersonate", "deletecollection"}
+
+
+def test_with_named_namespaces_there_are_the_same_rights_in_each_and_none_in_the_cluster() -> None:
+    arguments = ("--set", "watchNamespaces={team-a,team-b}")
+    assert of_kind("ClusterRole", *arguments) == of_kind("ClusterRoleBinding", *arguments) == []
+    roles = {role["metadata"]["namespace"]: rights(role) for role in of_kind("Role", *arguments)}
+    assert set(roles) == {"team-a", "team-b", "fairlead-system"}
+    assert roles["team-a"] == roles["team-b"] == EXPECTED_RIGHTS
+    assert settings_of(*arguments).watch_namespaces == ("team-a", "team-b")
+
+
+@pytest.mark.parametrize("arguments", [(), ("--set", "watchNamespaces={team-a}")])
+def test_every_binding_binds_a_rendered_role_to_the_operators_account(arguments: tuple[str, ...]) -> None:
+    (account,) = of_kind("ServiceAccount", *arguments)
+    for kind, role_kind in (("ClusterRoleBinding", "ClusterRole"), ("RoleBinding", "Role")):
+        roles = {(r["metadata"].get("namespace"), r["metadata"]["name"]) for r in of_kind(role_kind, *arguments)}
+        bound = {
+            (b["metadata"].get("namespace"), b["roleRef"]["name"])
+            for b in of_kind(kind, *arguments)
+            if b["roleRef"]["kind"] == role_kind
+        }
+        assert bound == roles
+        for binding in of_kind(kind, *arguments):
+            assert binding["subjects"] == [
+                {"kind": "ServiceAccount", "name": account["metadata"]["name"], "namespace": "fairlead-system"}
+            ]
+    assert pod(*arguments)["serviceAccountName"] == account["metadata"]["name"]
+
+
+def test_the_crds_are_those_of_the_repository_and_are_kept_on_uninstall() -> None:
+    found = {crd["metadata"]["name"]: crd for crd in of_kind("CustomResourceDefinition")}
+    originals = [yaml.safe_load(path.read_text()) for path in sorted((ROOT / "crds").glob("*.yaml"))]
+    assert len(originals) == 2
+    assert set(found) == {crd["metadata"]["name"] for crd in originals}
+    for original in originals:
+        crd = found[original["metadata"]["name"]]
+        assert crd["metadata"].pop("annotations") == {"helm.sh/resource-policy": "keep"}
+        assert crd == original
+
+
+def test_the_crds_can_be_left_out() -> None:
+    assert of_kind("CustomResourceDefinition", "--set", "crds.install=false") == []
+
+
+def test_the_default_settings_are_the_operators_own_defaults() -> None:
+    assert settings_of() == Settings()
+
+
+def test_settings_reach_the_operator_under_their_own_names() -> None:
+    settings = settings_of("--set", "registry.url=http://m:5000,lease.durationSeconds=30,allowed.images={r.example/*}")
+    assert settings.registry.url == "http://m:5000"
+    assert settings.lease.duration_seconds == 30
+    assert settings.allowed.images == ("r.example/*",)
+
+
+def test_changed_settings_start_new_pods_and_other_changes_do_not() -> None:
+    def annotations(*arguments: str) -> object:
+        (deployment,) = of_kind("Deployment", *arguments)
+        return deployment["spec"]["template"]["metadata"]["annotations"]
+
+    assert annotations() != annotations("--set", "logLevel=debug")
+    assert annotations() == annotations("--set", "replicas=2")
+
+
+@pytest.mark.parametrize(
+    ("setting", "told"),
+    [
+        ("typo=1", "typo"),
+        ("registry.uri=x", "uri"),
+        ("logLevel=loud", "logLevel"),
+        ("lease.renewSeconds=15", "lease.renewSeconds: expected less than lease.durationSeconds (15), got 15"),
+    ],
+)
+def test_wrong_values_are_refused_by_name(setting: str, told: str) -> None:
+    done = helm_template("--set", setting)
+    assert done.returncode != 0
+    assert told in done.stderr
+
+
+def test_the_operators_pod_fits_pod_security_restricted_and_cannot_write_its_root() -> None:
+    spec = pod()
+    assert spec["securityContext"] == {
+        "runAsNonRoot": True,
+        "runAsUser": 65532,
+        "runAsGroup": 65532,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+    (container,) = spec["containers"]
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert container["resources"]["limits"]["memory"] == "512Mi"
+    assert {kind for volume in spec["volumes"] for kind in volume if kind != "name"} == {"configMap", "emptyDir"}
+
+
+def test_a_digest_wins_over_the_tag() -> None:
+    digest = "sha256:" + "a" * 64
+    (container,) = pod("--set", f"image.digest={digest}")["containers"]
+    assert container["image"] == f"localhost/fairlead-operator@{digest}"
+
+
+def test_only_several_replicas_have_a_disruption_budget() -> None:
+    assert of_kind("PodDisruptionBudget") == []
+    (budget,) = of_kind("PodDisruptionBudget", "--set", "replicas=2")
+    (deployment,) = of_kind("Deployment", "--set", "replicas=2")
+    assert budget["spec"]["selector"] == deployment["spec"]["selector"]
+
+
+def test_the_metrics_service_selects_the_operators_pods() -> None:
+    (service,) = of_kind("Service")
+    (deployment,) = of_kind("Deployment")
+    assert service["spec"]["selector"].items() <= deployment["spec"]["template"]["metadata"]["labels"].items()
+    (container,) = pod()["containers"]
+    assert [port["targetPort"] for port in service["spec"]["ports"]] == [port["name"] for port in container["ports"]]

@@ -57,21 +57,15 @@ class Kind:
     status: type[ApiModel]
     columns: tuple[Column, ...]
     rules: tuple[dict[str, str], ...]
+    name_limit: int
     scale: bool = False
-
-
-def _name_rule(limit: int) -> dict[str, str]:
-    return cel(
-        f"size(self.metadata.name) <= {limit} && self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",
-        f"metadata.name: expected at most {limit} characters, lower-case letters, digits and '-', "
-        "a letter first (DNS-1035)",
-    )
 
 
 _EPOCH = cel(
     "!has(oldSelf.status) || !has(oldSelf.status.epoch) || (has(self.status) && has(self.status.epoch) && "
     "self.status.epoch >= oldSelf.status.epoch)",
     "status.epoch never goes back; this writer has been deposed",
+    field_path=".status.epoch",
 )
 
 _FENCE = cel(
@@ -79,7 +73,8 @@ _FENCE = cel(
     "(self.status.traffic.epoch > oldSelf.status.traffic.epoch || "
     "(self.status.traffic.epoch == oldSelf.status.traffic.epoch && "
     "self.status.traffic.generation >= oldSelf.status.traffic.generation)))",
-    "status.traffic: epoch and generation never go back; this writer has been deposed",
+    "epoch and generation never go back; this writer has been deposed",
+    field_path=".status.traffic",
 )
 
 _READY = ".status.conditions[?(@.type=='Ready')]"
@@ -103,7 +98,8 @@ MODEL_DEPLOYMENT = Kind(
         Column("Message", f"{_ROLLED_OUT}.message", priority=1),
         Column("Age", ".metadata.creationTimestamp", "date"),
     ),
-    rules=(_name_rule(40), _FENCE),
+    rules=(_FENCE,),
+    name_limit=40,
     scale=True,
 )
 
@@ -123,7 +119,8 @@ TRAINING_JOB = Kind(
         Column("Message", f"{_READY}.message", priority=1),
         Column("Age", ".metadata.creationTimestamp", "date"),
     ),
-    rules=(_name_rule(52), _EPOCH),
+    rules=(_EPOCH,),
+    name_limit=52,
 )
 
 KINDS = (MODEL_DEPLOYMENT, TRAINING_JOB)
@@ -185,6 +182,11 @@ def schema_of(model: type[ApiModel]) -> dict[str, Any]:
     return structural(schema, definitions)
 
 
+def _name(limit: int) -> dict[str, Any]:
+    """DNS-1035, as Services need it, and short enough for the names of children."""
+    return {"type": "string", "maxLength": limit, "pattern": "^[a-z]([-a-z0-9]*[a-z0-9])?$"}
+
+
 def render_crd(kind: Kind) -> dict[str, Any]:
     """The CustomResourceDefinition of a kind."""
     subresources: dict[str, Any] = {"status": {}}
@@ -201,7 +203,7 @@ def render_crd(kind: Kind) -> dict[str, Any]:
         "properties": {
             "apiVersion": {"type": "string"},
             "kind": {"type": "string"},
-            "metadata": {"type": "object"},
+            "metadata": {"type": "object", "properties": {"name": _name(kind.name_limit)}},
             "spec": schema_of(kind.spec),
             "status": schema_of(kind.status),
         },

@@ -6,9 +6,15 @@ from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
 
-def cel(rule: str, message: str, *, field_path: str | None = None) -> dict[str, str]:
-    """One `x-kubernetes-validations` entry. `message` says what was expected."""
+def cel(rule: str, message: str, *, got: str | None = None, field_path: str | None = None) -> dict[str, str]:
+    """One `x-kubernetes-validations` entry. `message` says what was expected; `got` is a CEL string: what came.
+
+    The API server shows the value that came only for the rules of its own, so a rule of ours has to say it.
+    """
     entry = {"rule": rule, "message": message}
+    if got:
+        quoted = message.replace("\\", "\\\\").replace("'", "\\'")
+        entry["messageExpression"] = f"'{quoted}, got ' + {got}"
     return entry | {"fieldPath": field_path} if field_path else entry
 
 

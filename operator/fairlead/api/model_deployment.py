@@ -34,7 +34,13 @@ class DeploymentPhase(StrEnum):
 class ModelRef(ApiModel):
     """A model in the registry: a version, or an alias that is resolved to one."""
 
-    model_config = validated(cel("has(self.alias) != has(self.version)", "expected exactly one of alias and version"))
+    model_config = validated(
+        cel(
+            "has(self.alias) != has(self.version)",
+            "expected exactly one of alias and version",
+            got="(has(self.alias) ? 'both' : 'neither')",
+        )
+    )
     name: ModelName = Field(description="Name of the registered model in MLflow.")
     alias: AliasName | None = Field(None, description="The alias to follow.")
     version: ModelVersionNumber | None = Field(None, description='The version to serve, as a string: "3".')
@@ -57,10 +63,10 @@ class Rollout(ApiModel):
     """How a new revision replaces the one that serves."""
 
     pending_deadline: DurationOrOff = Field(
-        "15m", description="How long pods may wait for room in the cluster. `off`: for ever."
+        "15m", description='How long pods may wait for room in the cluster; "off" (in quotes): for ever.'
     )
     progress_deadline: DurationOrOff = Field(
-        "30m", description="How long a new revision may take to be ready. `off`: for ever."
+        "30m", description='How long a new revision may take to be ready; "off" (in quotes): for ever.'
     )
 
 
@@ -70,7 +76,7 @@ class ModelDeploymentSpec(PodFields):
     model_config = validated(
         cel(
             "has(self.model) || (has(self.container) && has(self.container.image))",
-            "expected model, container.image, or both",
+            "expected model, container.image or both, got neither",
         )
     )
     model: ModelRef | None = Field(None, description="The registered model to serve.")

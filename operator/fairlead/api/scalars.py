@@ -7,6 +7,8 @@ from typing import Annotated, Any, TypeAlias
 
 from pydantic import Field
 
+from fairlead.api.model import cel, rules
+
 _DURATION = r"([0-9]{1,6}h)?([0-9]{1,6}m)?([0-9]{1,6}s)?"
 _QUANTITY = re.compile(r"^([0-9]+(?:\.[0-9]+)?)(n|u|m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?$")
 _SUFFIX = {
@@ -40,8 +42,13 @@ AbsolutePath: TypeAlias = Annotated[str, Field(pattern=r"^/[^\x00-\x1f:]*$", max
 UrlPath: TypeAlias = Annotated[str, Field(pattern=r"^/[-A-Za-z0-9._~/%?=&]*$", max_length=1024)]
 ShortText: TypeAlias = Annotated[str, Field(max_length=1024)]
 LongText: TypeAlias = Annotated[str, Field(max_length=32768)]
-Duration: TypeAlias = Annotated[str, Field(pattern=rf"^{_DURATION}$", min_length=2, max_length=32)]
-DurationOrOff: TypeAlias = Annotated[str, Field(pattern=rf"^(off|{_DURATION})$", min_length=2, max_length=32)]
+_NOT_ZERO = rules(cel("self == 'off' || self.matches('[1-9]')", "expected more than no time at all", got="self"))
+Duration: TypeAlias = Annotated[
+    str, Field(pattern=rf"^{_DURATION}$", min_length=2, max_length=32, json_schema_extra=_NOT_ZERO)
+]
+DurationOrOff: TypeAlias = Annotated[
+    str, Field(pattern=rf"^(off|{_DURATION})$", min_length=2, max_length=32, json_schema_extra=_NOT_ZERO)
+]
 
 
 def _quantity_schema(schema: dict[str, Any]) -> None:
@@ -52,6 +59,7 @@ def _quantity_schema(schema: dict[str, Any]) -> None:
             "x-kubernetes-int-or-string": True,
             "pattern": _QUANTITY.pattern,
             "maxLength": 32,
+            "minimum": 0,
         }
     )
 

@@ -30,5 +30,10 @@ def test_a_rule_names_its_field_only_when_asked_to() -> None:
     assert rules(cel("true", "m")) == {"x-kubernetes-validations": [{"rule": "true", "message": "m"}]}
 
 
+def test_a_rule_can_say_what_came_and_its_quotes_survive() -> None:
+    rule = cel("self != ''", "expected a user's word", got="self")
+    assert rule["messageExpression"] == r"'expected a user\'s word, got ' + self"
+
+
 def test_a_list_map_names_its_keys() -> None:
     assert list_map("name") == {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]}

@@ -13,8 +13,7 @@ from fairlead.api.names import (
 
 
 def _longest(kind: str) -> int:
-    rules = next(item.rules for item in KINDS if item.name == kind)
-    return next(int(rule["rule"].split("<= ")[1].split(" ")[0]) for rule in rules if "metadata.name" in rule["rule"])
+    return next(item.name_limit for item in KINDS if item.name == kind)
 
 
 def test_a_revision_is_named_by_its_owner_and_eight_digits() -> None:

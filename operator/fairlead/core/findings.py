@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from fairlead.api.observed import ObservedContainer, ObservedPod, ObservedWorkload
 from fairlead.api.reasons import Reason
+from fairlead.render.defaults import FETCH_CONTAINER
 
 LOAD_ERROR_EXIT_CODE = 3
 """The built-in server's exit code when it says in its termination message why it could not load the model."""
@@ -48,7 +49,10 @@ class Symptoms:
 
 
 def _containers(symptoms: Symptoms) -> Iterator[tuple[ObservedPod, ObservedContainer]]:
+    """The containers of pods that do not answer; what a ready pod went through before is history."""
     for pod in symptoms.pods:
+        if pod.ready:
+            continue
         for container in pod.containers:
             yield pod, container
 
@@ -75,9 +79,9 @@ def pods_refused(symptoms: Symptoms) -> Finding | None:
 def load_failed(symptoms: Symptoms) -> Finding | None:
     """The built-in server said why it could not load the model."""
     for pod, container in _containers(symptoms):
-        if container.exit_code != LOAD_ERROR_EXIT_CODE or container.running:
+        if container.exit_code != LOAD_ERROR_EXIT_CODE:
             continue
-        if not symptoms.builtin_server and container.name != "fetch-model":
+        if not symptoms.builtin_server and container.name != FETCH_CONTAINER:
             continue
         try:
             said = json.loads(container.exit_message)
@@ -92,9 +96,8 @@ def load_failed(symptoms: Symptoms) -> Finding | None:
 def crashed(symptoms: Symptoms) -> Finding | None:
     """A container exited. The first exit is shown, the second one is the verdict."""
     for pod, container in _containers(symptoms):
-        if container.running or container.exit_code is None or (container.exit_code == 0 and not container.exits):
-            continue
-        if container.name == "fetch-model" and container.exit_code == 0:
+        # A container that runs again is still the one that crashed, until it is ready: the reason must not flap.
+        if container.exit_code is None or (container.name == FETCH_CONTAINER and container.exit_code == 0):
             continue
         again = container.exits >= 2
         if container.exit_reason == "OOMKilled":

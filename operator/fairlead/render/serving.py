@@ -18,7 +18,7 @@ from fairlead.api.names import (
 from fairlead.api.resource import Meta
 from fairlead.api.scalars import parse_duration
 from fairlead.render import defaults as built_in
-from fairlead.render.defaults import MODEL_CONTAINER, RenderDefaults
+from fairlead.render.defaults import FETCH_CONTAINER, MODEL_CONTAINER, RenderDefaults
 from fairlead.render.owner import owner_reference
 from fairlead.render.pods import (
     SHARED_MEMORY_MOUNT,
@@ -117,7 +117,7 @@ def _fetch_container(env: Mapping[str, str], defaults: RenderDefaults, namespace
     """Brings the model's files into the pod for a container that is not ours."""
     rendered = render_container(
         None,
-        name="fetch-model",
+        name=FETCH_CONTAINER,
         image=defaults.serving_image,
         defaults=defaults,
         namespace=namespace,

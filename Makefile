@@ -12,7 +12,7 @@ export PYTHONUNBUFFERED := 1
 .PHONY: help demo down test test-all lint unit apiserver e2e generate format lock
 
 help:  ## this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | awk -F'\t' '{ printf "make %-10s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | awk -F'\t' '{ printf "make %-10s %s\n", $$1, $$2 }'
 
 demo: $(VENV)/.ready  ## cluster up, train, register, serve, compare the answers; the cluster stays (root, 20 min cold, 1 min warm)
 	@$(PY) -m tests.demo

@@ -47,7 +47,7 @@ class LeaseSettings(_Section):
 
     name: str = "fairlead"
     duration_seconds: Annotated[float, Field(gt=0)] = 15
-    renew_seconds: Annotated[float, Field(gt=0)] = 10
+    renew_seconds: Annotated[float, Field(gt=0)] = 5
     retry_seconds: Annotated[float, Field(gt=0)] = 2
 
 

@@ -1,0 +1,1 @@
+"""The built-in model server: one registered model behind the Open Inference Protocol."""

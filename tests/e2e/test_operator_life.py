@@ -1,0 +1,93 @@
+"""The operator dies, is upgraded, is uninstalled: what runs goes on."""
+
+from pathlib import Path
+from typing import Any
+
+from tests.cluster import images
+from tests.cluster.interface import Cluster
+from tests.e2e.world import World, web
+from tests.load import LoadPlan, background_load
+
+ROOT = Path(__file__).resolve().parents[2]
+UPGRADED = "localhost/fairlead-operator:upgraded"
+DEFAULTS = "render/defaults.py"
+
+
+def _pods(world: World) -> dict[str, int]:
+    """Pod UID -> restarts of its containers."""
+    return {
+        pod["metadata"]["uid"]: sum(item["restartCount"] for item in pod["status"].get("containerStatuses", ()))
+        for pod in world.items("pods")
+    }
+
+
+def test_the_operator_deleted_in_the_middle_of_a_revision_change_goes_on_where_it_was(world: World) -> None:
+    world.apply(web("web", "1"))
+    old = world.wait_rolled_out("web")["status"]["stable"]["revision"]
+    with background_load(LoadPlan(url=world.url("web"), rate=40, seconds=200, expect_body="version [12]")) as load:
+        world.apply(web("web", "2"))
+        world.wait("candidate", lambda: (world.get("md", "web") or {})["status"].get("candidate"), seconds=20)
+        world.cluster.kubectl(
+            "-n", "fairlead-system", "delete", "pod", "-l", "app.kubernetes.io/name=fairlead", "--now"
+        )
+        found = world.wait("promotion", lambda: _promoted(world, old), seconds=90)
+        world.wait("old Deployment gone", lambda: world.get("deploy", old) is None, seconds=60)
+        report = load.report()
+    assert report.failed == 0, report
+    assert found["status"]["phase"] == "Stable"
+
+
+def _promoted(world: World, old: str) -> dict[str, Any] | None:
+    found = world.get("md", "web") or {}
+    return found if found["status"].get("stable", {}).get("revision") != old else None
+
+
+def _build_upgraded(cluster: Cluster, folder: Path) -> None:
+    """The operator's image with one more default variable and label in the pods that it renders."""
+    edit = (
+        "from pathlib import Path; import fairlead.render.defaults as d; p = Path(d.__file__); t = p.read_text(); "
+        "t = t.replace('POD_LABELS: dict[str, str] = {}', 'POD_LABELS: dict[str, str] = {\"upgraded\": \"yes\"}'); "
+        't = t.replace(\'"PYTHONUNBUFFERED": "1"\', \'"PYTHONUNBUFFERED": "1", "UPGRADED": "yes"\'); '
+        "assert t.count('pgraded') >= 1 and t.count('UPGRADED') == 1; p.write_text(t)"
+    )
+    dockerfile = folder / "Dockerfile"
+    dockerfile.write_text(
+        f'FROM localhost/fairlead-operator:dev\nUSER 0\nRUN ["python", "-c", {_quoted(edit)}]\nUSER 65532:65532\n'
+    )
+    images.build(UPGRADED, dockerfile, folder)
+    cluster.load(UPGRADED)
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def test_an_upgrade_whose_defaults_differ_restarts_no_model_pod(world: World, cluster: Cluster, tmp_path: Path) -> None:
+    _build_upgraded(cluster, tmp_path)
+    world.apply(web("web", "1", replicas=2))
+    revision = world.wait_rolled_out("web")["status"]["stable"]["revision"]
+    before = _pods(world)
+    with background_load(LoadPlan(url=world.url("web"), rate=80, seconds=200, expect_body="version 1")) as load:
+        try:
+            _upgrade(cluster, UPGRADED)
+            world.apply(web("other", "1"))
+            world.wait_rolled_out("other", seconds=90)
+            assert _pods(world).items() >= before.items(), "the same pods, none restarted"
+            status = (world.get("md", "web") or {})["status"]
+            assert status["stable"]["revision"] == revision
+            other = world.items("pods", "fairlead.dev/modeldeployment=other")[0]
+            assert other["metadata"]["labels"]["upgraded"] == "yes", "new revisions get the new defaults"
+        finally:
+            _upgrade(cluster, "localhost/fairlead-operator:dev")
+        assert _pods(world).items() >= before.items()
+        report = load.report()
+    assert report.failed == 0, report
+    assert report.sent > 500
+
+
+def _upgrade(cluster: Cluster, image: str) -> None:
+    repository, _, tag = image.rpartition(":")
+    cluster.helm(
+        "upgrade", "fairlead", str(ROOT / "helm/fairlead"), "-n", "fairlead-system", "--reuse-values",
+        "--set", f"image.repository={repository},image.tag={tag}", "--wait", "--timeout", "120s",
+    )  # fmt: skip

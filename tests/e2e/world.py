@@ -1,0 +1,153 @@
+"""What the end-to-end tests do to the cluster and ask of it, with the real kubectl."""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+from tests.cluster.interface import Cluster
+
+POLL_SECONDS = 0.25
+
+WEB = """
+import http.server, os, sys
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def do_GET(self):
+        body = ("version " + os.environ.get("VERSION", "?")).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+    def log_message(self, *args): pass
+class Server(http.server.ThreadingHTTPServer):
+    request_queue_size = 128
+Server(("", 8080), Handler).serve_forever()
+"""
+"""A web server that says its version: any container that is not the built-in model server."""
+
+CRASH = "import sys; print('the weights file is torn'); sys.exit(9)"
+HOG = "x = []\nwhile True: x.append(bytearray(10_000_000))"
+
+
+class TimedOut(AssertionError):
+    """Something did not come about in time; the message holds what was there instead."""
+
+
+@dataclass(frozen=True)
+class World:
+    """One namespace of the cluster."""
+
+    cluster: Cluster
+    namespace: str
+
+    def kubectl(self, *args: str, input: str | None = None, check: bool = True) -> str:
+        """`kubectl -n NAMESPACE ...`."""
+        return self.cluster.kubectl("-n", self.namespace, *args, input=input, check=check)
+
+    def apply(self, *manifests: Mapping[str, Any]) -> None:
+        """`kubectl apply`, strictly validated."""
+        text = yaml.safe_dump_all([dict(item) for item in manifests])
+        self.kubectl("apply", "--validate=strict", "-f", "-", input=text)
+
+    def get(self, kind: str, name: str) -> dict[str, Any] | None:
+        """The object, or None."""
+        text = self.kubectl("get", kind, name, "-o", "json", "--ignore-not-found")
+        return json.loads(text) if text.strip() else None
+
+    def items(self, kind: str, selector: str = "") -> list[dict[str, Any]]:
+        """All objects of a kind."""
+        found = json.loads(self.kubectl("get", kind, "-o", "json", *(["-l", selector] if selector else [])))
+        return list(found["items"])
+
+    def wait(self, what: str, check: Callable[[], Any], *, seconds: float) -> Any:
+        """The first true value of `check`; TimedOut with the namespace's resources and events otherwise."""
+        limit = time.monotonic() + seconds
+        while True:
+            if value := check():
+                return value
+            if time.monotonic() > limit:
+                raise TimedOut(f"{what}: not within {seconds} s\n{self.describe()}")
+            time.sleep(POLL_SECONDS)
+
+    def describe(self) -> str:
+        """Where things stand, for a person who reads a failed test."""
+        parts = [self.kubectl("get", "md,tj,deploy,job,pods,svc", "-o", "wide", check=False)]
+        for item in self.items("md") + self.items("tj"):
+            parts.append(f"{item['kind']} {item['metadata']['name']}: {json.dumps(item.get('status'), indent=1)}")
+        parts.append(self.kubectl("get", "events", "--sort-by=.lastTimestamp", check=False)[-3000:])
+        parts.append(self.cluster.kubectl("-n", "fairlead-system", "logs", "deploy/fairlead", "--tail=30", check=False))
+        return "\n".join(parts)
+
+    def condition(self, kind: str, name: str, type_: str) -> dict[str, Any]:
+        """The condition, or an empty one."""
+        found = self.get(kind, name) or {}
+        return next((item for item in found.get("status", {}).get("conditions", ()) if item["type"] == type_), {})
+
+    def reason(self, kind: str, name: str) -> str:
+        """The headline: RolledOut's reason for a ModelDeployment, Ready's for a TrainingJob."""
+        type_ = "RolledOut" if kind == "md" else "Ready"
+        return str(self.condition(kind, name, type_).get("reason", ""))
+
+    def wait_reason(self, kind: str, name: str, reason: str, *, seconds: float) -> None:
+        """Until the headline says this."""
+        self.wait(f"{kind} {name}: {reason}", lambda: self.reason(kind, name) == reason, seconds=seconds)
+
+    def wait_rolled_out(self, name: str, *, seconds: float = 60) -> dict[str, Any]:
+        """Until the spec's latest generation serves; the ModelDeployment."""
+
+        def done() -> dict[str, Any] | None:
+            found = self.get("md", name) or {}
+            status = found.get("status", {})
+            rolled = self.condition("md", name, "RolledOut").get("status") == "True"
+            return found if rolled and status.get("observedGeneration") == found["metadata"]["generation"] else None
+
+        found = self.wait(f"md {name} rolled out", done, seconds=seconds)
+        assert isinstance(found, dict)
+        return found
+
+    def url(self, service: str) -> str:
+        """The Service as the host reaches it."""
+        found = self.get("svc", service)
+        assert found is not None, f"Service {service} is missing"
+        return f"http://{found['spec']['clusterIP']}"
+
+    def events(self, name: str) -> list[str]:
+        """Reasons of the events about a custom resource."""
+        return [item["reason"] for item in self.items("events") if item["involvedObject"]["name"] == name]
+
+
+def web(name: str, version: str, **spec: Any) -> dict[str, Any]:
+    """A ModelDeployment of the web server."""
+    container = {
+        "image": "localhost/fairlead-serving:dev",
+        "command": ["python", "-c", WEB],
+        "env": [{"name": "VERSION", "value": version}],
+        "readinessPath": "/",
+    }
+    return {
+        "apiVersion": "fairlead.dev/v1alpha1",
+        "kind": "ModelDeployment",
+        "metadata": {"name": name},
+        "spec": {
+            "container": container | spec.pop("container", {}),
+            "resources": {"requests": {"cpu": "20m", "memory": "32Mi"}, "limits": {"memory": "128Mi"}},
+            **spec,
+        },
+    }
+
+
+def training(name: str, model: str, *, container: Mapping[str, Any] | None = None, **spec: Any) -> dict[str, Any]:
+    """A TrainingJob of the example trainer."""
+    return {
+        "apiVersion": "fairlead.dev/v1alpha1",
+        "kind": "TrainingJob",
+        "metadata": {"name": name},
+        "spec": {
+            "container": {"image": "localhost/fairlead-trainer:dev", **(container or {})},
+            "register": {"model": model, "alias": "candidate"},
+            **spec,
+        },
+    }

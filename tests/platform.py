@@ -1,0 +1,55 @@
+"""Fairlead and what it stands on in the local cluster: images, MLflow, the chart. Shared by demo and tests."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from tests.cluster import images
+from tests.cluster.interface import Cluster
+from tests.cluster.progress import step
+
+ROOT = Path(__file__).resolve().parents[1]
+CHART = ROOT / "helm" / "fairlead"
+NAMESPACE = "fairlead-system"
+IMAGES = {
+    "localhost/fairlead-operator:dev": "operator/Dockerfile",
+    "localhost/fairlead-serving:dev": "serving/Dockerfile",
+    "localhost/fairlead-trainer:dev": "examples/training/Dockerfile",
+    "localhost/fairlead-mlflow:dev": "examples/platform/Dockerfile.mlflow",
+}
+REGISTRY_URL = "http://mlflow.mlflow.svc:5000"
+
+
+def build_images(cluster: Cluster) -> None:
+    """Build the four images from the checkout and give them to the node; what is unchanged is left alone."""
+    for ref, dockerfile in IMAGES.items():
+        images.build(ref, ROOT / dockerfile, ROOT)
+        cluster.load(ref)
+
+
+def install_mlflow(cluster: Cluster) -> None:
+    """MLflow in its own namespace; returns when it is ready."""
+    with step("MLflow"):
+        cluster.kubectl("apply", "-f", str(ROOT / "examples/platform/mlflow.yaml"))
+        cluster.kubectl("-n", "mlflow", "rollout", "status", "deploy/mlflow", "--timeout=180s")
+
+
+def install_fairlead(cluster: Cluster, values: Mapping[str, str] | None = None) -> None:
+    """The chart from the checkout; returns when the operator is ready and runs the image as it is now."""
+    given = {"registry.url": REGISTRY_URL, **(values or {})}
+    settings = [part for name, value in given.items() for part in ("--set", f"{name}={value}")]
+    with step("helm install fairlead"):
+        cluster.helm(
+            "upgrade", "--install", "fairlead", str(CHART), "-n", NAMESPACE, "--create-namespace",
+            *settings, "--set-string", f"podAnnotations.image-id={_operator_image_id()}",
+            "--wait", "--timeout", "120s",
+        )  # fmt: skip
+
+
+def _operator_image_id() -> str:
+    """The tag stays `dev`, so the image's id makes the Deployment notice another build."""
+    return images.image_id("localhost/fairlead-operator:dev") or ""
+
+
+def mlflow_url(cluster: Cluster) -> str:
+    """MLflow as this machine reaches it."""
+    return f"http://{cluster.kubectl('-n', 'mlflow', 'get', 'svc', 'mlflow', '-o', 'jsonpath={.spec.clusterIP}')}:5000"

@@ -32,6 +32,7 @@ from fairlead.shell.logs import configure_logs
 from fairlead.shell.loop import Loop
 from fairlead.shell.queue import WorkQueue
 from fairlead.shell.resync import Resync
+from fairlead.shell.sweep import Sweep
 from fairlead.shell.telemetry import Telemetry
 
 log = logging.getLogger("fairlead")
@@ -67,6 +68,7 @@ class Operator:
             telemetry=self._telemetry,
             namespaces=settings.watch_namespaces,
         )
+        self._sweep = Sweep(self._registry, self._cache, clock)
         self._loop = Loop(
             queue=self._queue,
             cache=self._cache,
@@ -75,6 +77,7 @@ class Operator:
             clock=clock,
             telemetry=self._telemetry,
             frame=self._frame,
+            gone=self._sweep.nudge,
         )
 
     def _frame(self) -> Frame:
@@ -133,6 +136,7 @@ class Operator:
             group.create_task(self._resync.run(spread(self._settings.resync_seconds)), name="resync")
             await self._elector.elected.wait()
             group.create_task(self._loop.run(self._settings.concurrency), name="loop")
+            group.create_task(self._sweep.run(self._elector.uid, self._settings.resync_seconds), name="sweep")
 
     async def run(self) -> int:
         """Until told to stop (0), or until the lease or a watch is lost (1): the kubelet starts the process anew."""

@@ -74,8 +74,12 @@ class Registry(Protocol):
         """Open a run in the namespace's experiment."""
         ...
 
-    async def close_run(self, run_id: str, *, failed: bool) -> None:
-        """End a run."""
+    async def close_run(self, run_id: str, end: str) -> None:
+        """End a run: FINISHED, FAILED or KILLED."""
+        ...
+
+    async def open_runs(self, operator_id: str) -> Sequence[tuple[str, str]]:
+        """(run id, TrainingJob UID) of the runs that this operator opened and that have not ended."""
         ...
 
     async def logged_models(self, run_id: str, experiment_id: str) -> Sequence[tuple[str, str]]:

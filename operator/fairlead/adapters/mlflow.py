@@ -14,7 +14,7 @@ import httpx
 
 from fairlead.api.model_deployment import ModelRef, ResolvedModel
 from fairlead.api.reasons import Reason
-from fairlead.core.training import TAG_UID
+from fairlead.core.training import TAG_OPERATOR, TAG_UID
 from fairlead.errors import RegistryError
 from fairlead.ports import Clock
 
@@ -140,11 +140,27 @@ class MlflowRegistry:
             "POST", "/runs/create", experiment_id=experiment, run_name=name, start_time=start, tags=run_tags
         )
 
-    async def close_run(self, run_id: str, *, failed: bool) -> None:
+    async def close_run(self, run_id: str, end: str) -> None:
         """End a run."""
-        status = "FAILED" if failed else "FINISHED"
-        end = int(self._clock.now().timestamp() * 1000)
-        await self._call("POST", "/runs/update", run_id=run_id, status=status, end_time=end)
+        ended = int(self._clock.now().timestamp() * 1000)
+        await self._call("POST", "/runs/update", run_id=run_id, status=end, end_time=ended)
+
+    async def open_runs(self, operator_id: str) -> Sequence[tuple[str, str]]:
+        """Runs of all our experiments that carry the operator's id and have not ended."""
+        named = await self._call(
+            "POST", "/experiments/search", filter=f"name LIKE '{_experiment_name('%')}'", max_results=1000
+        )
+        experiments = [str(item["experiment_id"]) for item in named.get("experiments", ())]
+        if not experiments:
+            return []
+        found = await self._call(
+            "POST",
+            "/runs/search",
+            experiment_ids=experiments,
+            filter=f"tags.`{TAG_OPERATOR}` = '{operator_id}' AND attributes.status = 'RUNNING'",
+            max_results=1000,
+        )
+        return [(str(run["info"]["run_id"]), _tag(run["data"], TAG_UID)) for run in found.get("runs", ())]
 
     async def logged_models(self, run_id: str, experiment_id: str) -> Sequence[tuple[str, str]]:
         """(model id, source to register) of the run's logged models whose upload is complete."""

@@ -7,6 +7,9 @@ from typing import Any, Literal, TypeAlias
 from fairlead.api.manifests import Manifest
 from fairlead.api.reasons import Reason
 
+RunEnd: TypeAlias = Literal["FINISHED", "FAILED", "KILLED"]
+"""How an MLflow run may end, in MLflow's words."""
+
 
 @dataclass(frozen=True, slots=True)
 class ObjectRef:
@@ -90,7 +93,7 @@ class CloseRun:
     """End an MLflow run that its trainer left open."""
 
     run_id: str
-    failed: bool
+    end: RunEnd
 
 
 Effect: TypeAlias = Apply | Delete | WriteStatus | OpenRun | RegisterVersion | SetAlias | CloseRun

@@ -174,7 +174,7 @@ def _register(world: TrainingWorld) -> Plan:
     if facts.aliased_version != facts.version:
         return _plan(world, registering, SetAlias(wanted.model, wanted.alias, facts.version))
     if facts.run and facts.run.status != "FINISHED":
-        return _plan(world, registering, CloseRun(facts.run.run_id, failed=False))
+        return _plan(world, registering, CloseRun(facts.run.run_id, "FINISHED"))
     version = ModelVersionStatus(name=wanted.model, version=facts.version, alias=wanted.alias)
     text = f"{wanted.model} version {facts.version} is registered; alias {wanted.alias} points at it"
     status = _status(
@@ -223,7 +223,7 @@ def _ended(world: TrainingWorld) -> Plan:
     if status.phase is not TrainingPhase.FAILED or isinstance(world.registry, RegistryProblem):
         return Plan()
     run = world.registry.run
-    return Plan((CloseRun(run.run_id, failed=True),)) if run and run.status not in ("FAILED", "KILLED") else Plan()
+    return Plan((CloseRun(run.run_id, "FAILED"),)) if run and run.status not in ("FAILED", "KILLED") else Plan()
 
 
 def decide_training(world: TrainingWorld) -> Plan:

@@ -57,8 +57,8 @@ class Applier:
                 await self._registry.register(model, source=source, run_id=run_id, model_id=model_id, tags=tags)
             case SetAlias(model, alias, version):
                 await self._registry.set_alias(model, alias, version)
-            case CloseRun(run_id, failed):
-                await self._registry.close_run(run_id, failed=failed)
+            case CloseRun(run_id, end):
+                await self._registry.close_run(run_id, end)
             case _:
                 assert_never(effect)
 

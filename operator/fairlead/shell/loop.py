@@ -44,6 +44,7 @@ class Loop:
         clock: Clock,
         telemetry: Telemetry,
         frame: Callable[[], Frame],
+        gone: Callable[[Key], None],
     ) -> None:
         self._queue = queue
         self._cache = cache
@@ -52,6 +53,7 @@ class Loop:
         self._clock = clock
         self._telemetry = telemetry
         self._frame = frame
+        self._gone = gone
 
     async def run(self, concurrency: int) -> None:
         """Works until cancelled."""
@@ -100,6 +102,7 @@ class Loop:
         for _ in range(MOST_EFFECTS):
             body = self._cache.get(key.kind, key.namespace, key.name)
             if body is None:
+                self._gone(key)
                 return None  # deleted: owner references take the children
             plan = await self._decide(key, body, seen)
             if not plan.effects:

@@ -5,7 +5,19 @@
 
 from tests.cluster.apiserver_tier import ControlPlane, control_plane
 from tests.cluster.audit import Request, mark, writes
+from tests.cluster.interface import Cluster, cluster
 from tests.cluster.kubectl import Client, CommandError
 from tests.cluster.progress import ClusterError
 
-__all__ = ["Client", "ClusterError", "CommandError", "ControlPlane", "Request", "control_plane", "mark", "writes"]
+__all__ = [
+    "Client",
+    "Cluster",
+    "ClusterError",
+    "CommandError",
+    "ControlPlane",
+    "Request",
+    "cluster",
+    "control_plane",
+    "mark",
+    "writes",
+]

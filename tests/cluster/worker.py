@@ -20,11 +20,13 @@ def start_containerd(node: Node) -> None:
     """containerd with its own root, state, socket and shims; waits until it answers."""
     folder = node.state / "containerd"
     _write_cni(node, folder / "cni")
-    _write_registry(folder / "registry")
     config = folder / "config.toml"
     config.write_text(_containerd_config(node, folder))
     node.containerd_socket.parent.mkdir(parents=True, exist_ok=True)
-    node.supervisor.start("containerd", ["containerd", "--config", config])
+    # There is no registry to pull from. A proxy that refuses makes a pull fail at once; without it the pull would wait
+    # some ten seconds for a name server that the namespace cannot reach.
+    nowhere = {"HTTP_PROXY": "http://127.0.0.1:1", "HTTPS_PROXY": "http://127.0.0.1:1", "NO_PROXY": ""}
+    node.supervisor.start("containerd", ["containerd", "--config", config], env=nowhere)
 
     def check() -> str | None:
         node.supervisor.require("containerd")
@@ -63,15 +65,7 @@ state = "{node.state}/run/containerd"
 [{cri}.cni]
   bin_dir = "/usr/lib/cni"
   conf_dir = "{folder}/cni"
-[{cri}.registry]
-  config_path = "{folder}/registry"
 """
-
-
-def _write_registry(folder: Path) -> None:
-    # There is no registry: a pull fails at once instead of waiting for a name server that cannot be reached.
-    (folder / "_default").mkdir(parents=True, exist_ok=True)
-    (folder / "_default" / "hosts.toml").write_text('server = "http://127.0.0.1:1"\n')
 
 
 def _write_cni(node: Node, folder: Path) -> None:
@@ -134,7 +128,7 @@ def start_kubelet(node: Node) -> None:
         "maxPods": 110,
     }
     path = folder / "config.yaml"
-    path.write_text(yaml.safe_dump(config, sort_keys=False))
+    _write(path, yaml.safe_dump(config, sort_keys=False))
     args: list[str | Path] = [binary("kubelet"), f"--config={path}", f"--root-dir={folder / 'root'}"]
     args += [f"--kubeconfig={masters.kubeconfig('kubelet', client)}", f"--hostname-override={node.name}"]
     args += [f"--node-ip={node.node_ip}"]
@@ -162,5 +156,11 @@ def start_proxy(node: Node) -> None:
         "iptables": {"minSyncPeriod": "100ms", "syncPeriod": "30s"},
     }
     path = node.state / "kube-proxy.yaml"
-    path.write_text(yaml.safe_dump(config, sort_keys=False))
+    _write(path, yaml.safe_dump(config, sort_keys=False))
     node.supervisor.start("kube-proxy", [binary("kube-proxy"), f"--config={path}"])
+
+
+def _write(path: Path, text: str) -> None:
+    # kube-proxy exits when its file is written, even with the same content.
+    if not path.exists() or path.read_text() != text:
+        path.write_text(text)

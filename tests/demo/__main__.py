@@ -1,0 +1,81 @@
+"""`python -m tests.demo`: brings up a cluster and tells the whole story on it; exit code 1 when a part failed."""
+
+import io
+import sys
+
+from tests.cluster import ClusterError, CommandError
+from tests.cluster.interface import Cluster, cluster
+from tests.demo import answers
+from tests.demo.progress import DemoError, Progress
+from tests.demo.story import NAME, NAMESPACE, REGISTRY, Story
+
+
+def tell(node: Cluster, progress: Progress) -> None:
+    """The whole demo. Raises DemoError, ClusterError or CommandError."""
+    story = Story(node, progress)
+    with progress.part("cluster"):
+        node.up()
+    with progress.part("images"):
+        story.provide_images()
+    with progress.part("MLflow"):
+        story.start_platform()
+    with progress.part("Fairlead"):
+        story.install_fairlead()
+    with progress.part("training"):
+        job = story.train()
+    version = job["status"]["modelVersion"]["version"]
+    with progress.part("serving"):
+        story.serve(version)
+    with progress.part("predictions"):
+        asked = story.ask(job["status"]["run"]["id"])
+        found = story.judge(asked, version)
+    print(f"\nThe held-out rows of the breast cancer data, asked through Service {NAME}:\n")
+    print(answers.table(asked))
+    print(
+        f"\nagreement with the model's own answers: {found.agreeing} of {found.rows} "
+        f"(model version {found.version}, median {found.median_milliseconds:.1f} ms); "
+        f"right diagnoses: {found.correct} of {found.rows}\n"
+    )
+
+
+def print_times(progress: Progress) -> None:
+    """How long each part took."""
+    for title, seconds in progress.seconds.items():
+        print(f"  {title:<12} {seconds:7.1f} s")
+    print(f"  {'all':<12} {progress.elapsed_seconds:7.1f} s")
+
+
+def print_next() -> None:
+    """What to try now that it runs."""
+    print(
+        f"""
+What to try next (the cluster stays; `make down` removes it):
+  eval "$({sys.executable} -m tests.cluster env)"         # kubectl and helm for this shell
+  kubectl get modeldeployments,trainingjobs
+  kubectl describe modeldeployment {NAME}                  # conditions and events
+  kubectl port-forward svc/{NAME} 8080:80 &                # then open http://127.0.0.1:8080/docs
+  kubectl -n mlflow port-forward svc/mlflow 5000 &         # MLflow: http://127.0.0.1:5000 (in pods: {REGISTRY})
+  kubectl scale modeldeployment {NAME} --replicas 2
+  kubectl patch modeldeployment {NAME} --type merge -p '{{"spec":{{"resources":{{"limits":{{"memory":"800Mi"}}}}}}}}'
+  kubectl -n {NAMESPACE} get pods -w                       # the new revision comes up beside the old one"""
+    )
+
+
+def main() -> int:
+    """Tell the story; on failure name the part."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)  # in order with the progress, in a pipe too
+    progress = Progress()
+    try:
+        tell(cluster(), progress)
+    except (DemoError, ClusterError, CommandError) as error:
+        progress.say(f"FAILED in part '{progress.current}': {error}")
+        print_times(progress)
+        return 1
+    print_times(progress)
+    print_next()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

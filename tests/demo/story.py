@@ -1,0 +1,197 @@
+"""The parts of the demo, in order. Each may be run again: what is there already is left or made current."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from tests.cluster import CommandError
+from tests.cluster.interface import Cluster
+from tests.demo import answers, images, state
+from tests.demo.progress import DemoError, Progress
+
+NAMESPACE = "default"
+NAME = "breast-cancer"
+REGISTRY = "http://mlflow.mlflow.svc:5000"
+CLIENT_POD = "fairlead-demo-client"
+EXAMPLES = images.ROOT / "examples"
+
+PLATFORM_SECONDS = 180
+OPERATOR_SECONDS = 120
+TRAINING_SECONDS = 300
+SERVING_SECONDS = 180
+CLIENT_SECONDS = 60
+
+
+class Story:
+    """One telling of the demo on one cluster."""
+
+    def __init__(self, cluster: Cluster, progress: Progress) -> None:
+        self._cluster = cluster
+        self._progress = progress
+
+    def get(self, kind: str, name: str, namespace: str = NAMESPACE) -> dict[str, Any]:
+        """An object as the API server has it; empty when there is none."""
+        text = self._cluster.kubectl("get", kind, name, "-n", namespace, "-o", "json", "--ignore-not-found")
+        return json.loads(text) if text.strip() else {}
+
+    def provide_images(self) -> None:
+        """Build what changed and give it to the node."""
+        for image in images.ALL:
+            self._progress.say(f"  {image.ref}")
+            image.provide(self._cluster)
+
+    def start_platform(self) -> None:
+        """MLflow, the registry of the example platform."""
+        self._cluster.kubectl("apply", "-f", str(EXAMPLES / "platform" / "mlflow.yaml"))
+        self._wait_for_deployment("mlflow", "mlflow", PLATFORM_SECONDS)
+
+    def install_fairlead(self) -> None:
+        """The chart, as anyone would install it; a changed image under the same tag starts a new pod."""
+        self._cluster.helm(
+            *("upgrade", "--install", "fairlead", str(images.ROOT / "helm" / "fairlead")),
+            *("--namespace", "fairlead-system", "--create-namespace"),
+            *("--set", f"registry.url={REGISTRY}"),
+            *("--set-string", f"podAnnotations.fairlead-demo/image={images.OPERATOR.content}"),
+        )
+        self._wait_for_deployment("fairlead", "fairlead-system", OPERATOR_SECONDS)
+
+    def train(self) -> dict[str, Any]:
+        """Train anew and wait for the registered version; the finished TrainingJob."""
+        self._cluster.kubectl("delete", "trainingjob", NAME, "-n", NAMESPACE, "--ignore-not-found", "--timeout=60s")
+        self._apply(EXAMPLES / "breast-cancer-training.yaml")
+
+        def look() -> tuple[bool, str]:
+            job = self.get("trainingjob", NAME)
+            text = state.describe(job)
+            if job.get("status", {}).get("phase") == "Failed":
+                raise DemoError(f"TrainingJob {NAME}: expected phase Succeeded, got {text}\n{self._training_log()}")
+            return job.get("status", {}).get("phase") == "Succeeded", text
+
+        self._progress.wait_for(f"TrainingJob {NAME}", look, TRAINING_SECONDS)
+        job = self.get("trainingjob", NAME)
+        version = job["status"]["modelVersion"]
+        self._progress.say(f"  registered {version['name']} version {version['version']} as {version.get('alias')}")
+        return job
+
+    def serve(self, version: str) -> None:
+        """Serve the alias and wait until it is the given version that answers users."""
+        self._apply(EXAMPLES / "breast-cancer-serving.yaml")
+        # An alias that moved changes nothing in the cluster; this makes the operator look at once.
+        note = f"fairlead-demo/trained-version={version}"
+        self._cluster.kubectl("annotate", "modeldeployment", NAME, "-n", NAMESPACE, "--overwrite", note)
+
+        def look() -> tuple[bool, str]:
+            deployment = self.get("modeldeployment", NAME)
+            stable = (deployment.get("status", {}).get("stable") or {}).get("modelVersion", "none")
+            rolled_out = state.is_true(deployment, "RolledOut") and stable == version
+            text = f"{state.describe(deployment)} (serving version {stable}, wanted {version})"
+            if state.is_true(deployment, "Stalled"):
+                raise DemoError(f"ModelDeployment {NAME}: expected RolledOut, got {text}")
+            return rolled_out, text
+
+        self._progress.wait_for(f"ModelDeployment {NAME}", look, SERVING_SECONDS)
+
+    def ask(self, run_id: str) -> dict[str, Any]:
+        """Send every held-out row through the Service, from a pod in the cluster."""
+        manifest = json.dumps(client_pod())
+        self._cluster.kubectl("apply", "-n", NAMESPACE, "-f", "-", input=manifest)
+        try:
+
+            def look() -> tuple[bool, str]:
+                pod = self.get("pod", CLIENT_POD)
+                phase = pod.get("status", {}).get("phase", "absent")
+                return phase == "Running", phase
+
+            self._progress.wait_for(f"pod {CLIENT_POD}", look, CLIENT_SECONDS)
+            source = (Path(__file__).parent / "client.py").read_text()
+            service = f"http://{NAME}.{NAMESPACE}.svc"
+            text = self._cluster.kubectl(
+                *("exec", "-n", NAMESPACE, CLIENT_POD, "--", "python", "-c", source, REGISTRY, run_id, service, NAME)
+            )
+        finally:
+            self._cluster.kubectl(
+                *(
+                    "delete",
+                    "pod",
+                    CLIENT_POD,
+                    "-n",
+                    NAMESPACE,
+                    "--ignore-not-found",
+                    "--wait=false",
+                    "--grace-period=0",
+                )
+            )
+        asked: dict[str, Any] = json.loads(text)
+        return asked
+
+    def judge(self, asked: dict[str, Any], version: str) -> answers.Agreement:
+        """Compare and insist. Raises DemoError naming the first row that differs."""
+        found = answers.compare(asked)
+        if not found.complete:
+            raise DemoError(
+                f"expected all {found.rows} rows answered as the model itself does, got {found.agreeing}; "
+                f"first difference: {found.first_problem}"
+            )
+        if found.version != version:
+            raise DemoError(f"expected answers of model version {version}, got version {found.version!r}")
+        return found
+
+    def _apply(self, path: Path) -> None:
+        self._cluster.kubectl("apply", "-n", NAMESPACE, "-f", str(path))
+
+    def _wait_for_deployment(self, name: str, namespace: str, timeout_seconds: float) -> None:
+        def look() -> tuple[bool, str]:
+            deployment = self.get("deployment", name, namespace)
+            wanted, status = deployment["spec"]["replicas"], deployment.get("status", {})
+            current = status.get("observedGeneration") == deployment["metadata"]["generation"]
+            ready = min(status.get("updatedReplicas", 0), status.get("availableReplicas", 0))
+            alone = status.get("replicas", 0) == wanted
+            return current and alone and ready == wanted, f"{ready} of {wanted} current pods available"
+
+        try:
+            self._progress.wait_for(f"deployment {name}", look, timeout_seconds)
+        except DemoError as error:
+            pods = self._cluster.kubectl("get", "pods", "-n", namespace, "-o", "wide", check=False)
+            logs = self._cluster.kubectl("logs", "-n", namespace, f"deployment/{name}", "--tail=15", check=False)
+            raise DemoError(f"{error}\n{pods}\n{logs}") from error
+
+    def _training_log(self) -> str:
+        try:
+            return self._cluster.kubectl(
+                *("logs", "-n", NAMESPACE, "-l", f"fairlead.dev/trainingjob={NAME}", "--tail=15")
+            )
+        except CommandError as error:
+            return str(error)
+
+
+def client_pod() -> dict[str, Any]:
+    """A pod that waits to be used: the serving image has a Python, and every node has that image by then."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": CLIENT_POD},
+        "spec": {
+            "restartPolicy": "Never",
+            "activeDeadlineSeconds": 300,
+            "terminationGracePeriodSeconds": 0,
+            "automountServiceAccountToken": False,
+            "securityContext": {
+                "runAsNonRoot": True,
+                "runAsUser": 65532,
+                "seccompProfile": {"type": "RuntimeDefault"},
+            },
+            "containers": [
+                {
+                    "name": "client",
+                    "image": images.SERVING.ref,
+                    "imagePullPolicy": "IfNotPresent",
+                    "command": ["sleep", "300"],
+                    "securityContext": {
+                        "allowPrivilegeEscalation": False,
+                        "readOnlyRootFilesystem": True,
+                        "capabilities": {"drop": ["ALL"]},
+                    },
+                }
+            ],
+        },
+    }

@@ -3,11 +3,12 @@
 import io
 import sys
 
+from tests import platform
 from tests.cluster import ClusterError, CommandError
 from tests.cluster.interface import Cluster, cluster
 from tests.demo import answers
 from tests.demo.progress import DemoError, Progress
-from tests.demo.story import NAME, NAMESPACE, REGISTRY, Story
+from tests.demo.story import NAME, NAMESPACE, Story
 
 
 def tell(node: Cluster, progress: Progress) -> None:
@@ -16,7 +17,7 @@ def tell(node: Cluster, progress: Progress) -> None:
     with progress.part("cluster"):
         node.up()
     with progress.part("images"):
-        story.provide_images()
+        platform.build_images(node)
     with progress.part("MLflow"):
         story.start_platform()
     with progress.part("Fairlead"):
@@ -54,7 +55,7 @@ What to try next (the cluster stays; `make down` removes it):
   kubectl get modeldeployments,trainingjobs
   kubectl describe modeldeployment {NAME}                  # conditions and events
   kubectl port-forward svc/{NAME} 8080:80 &                # then open http://127.0.0.1:8080/docs
-  kubectl -n mlflow port-forward svc/mlflow 5000 &         # MLflow: http://127.0.0.1:5000 (in pods: {REGISTRY})
+  kubectl -n mlflow port-forward svc/mlflow 5000 &         # MLflow: http://127.0.0.1:5000 (in pods: {platform.REGISTRY_URL})
   kubectl scale modeldeployment {NAME} --replicas 2
   kubectl patch modeldeployment {NAME} --type merge -p '{{"spec":{{"resources":{{"limits":{{"memory":"800Mi"}}}}}}}}'
   kubectl -n {NAMESPACE} get pods -w                       # the new revision comes up beside the old one"""

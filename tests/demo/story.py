@@ -1,22 +1,22 @@
 """The parts of the demo, in order. Each may be run again: what is there already is left or made current."""
 
+import contextlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from tests import platform
 from tests.cluster import CommandError
 from tests.cluster.interface import Cluster
-from tests.demo import answers, images, state
+from tests.demo import answers, state
 from tests.demo.progress import DemoError, Progress
 
 NAMESPACE = "default"
 NAME = "breast-cancer"
-REGISTRY = "http://mlflow.mlflow.svc:5000"
 CLIENT_POD = "fairlead-demo-client"
-EXAMPLES = images.ROOT / "examples"
+EXAMPLES = platform.ROOT / "examples"
 
-PLATFORM_SECONDS = 180
-OPERATOR_SECONDS = 120
 TRAINING_SECONDS = 300
 SERVING_SECONDS = 180
 CLIENT_SECONDS = 60
@@ -34,26 +34,15 @@ class Story:
         text = self._cluster.kubectl("get", kind, name, "-n", namespace, "-o", "json", "--ignore-not-found")
         return json.loads(text) if text.strip() else {}
 
-    def provide_images(self) -> None:
-        """Build what changed and give it to the node."""
-        for image in images.ALL:
-            self._progress.say(f"  {image.ref}")
-            image.provide(self._cluster)
-
     def start_platform(self) -> None:
         """MLflow, the registry of the example platform."""
-        self._cluster.kubectl("apply", "-f", str(EXAMPLES / "platform" / "mlflow.yaml"))
-        self._wait_for_deployment("mlflow", "mlflow", PLATFORM_SECONDS)
+        with self._explained("mlflow", "mlflow"):
+            platform.install_mlflow(self._cluster)
 
     def install_fairlead(self) -> None:
-        """The chart, as anyone would install it; a changed image under the same tag starts a new pod."""
-        self._cluster.helm(
-            *("upgrade", "--install", "fairlead", str(images.ROOT / "helm" / "fairlead")),
-            *("--namespace", "fairlead-system", "--create-namespace"),
-            *("--set", f"registry.url={REGISTRY}"),
-            *("--set-string", f"podAnnotations.fairlead-demo/image={images.OPERATOR.content}"),
-        )
-        self._wait_for_deployment("fairlead", "fairlead-system", OPERATOR_SECONDS)
+        """The chart, as anyone would install it."""
+        with self._explained("fairlead", platform.NAMESPACE):
+            platform.install_fairlead(self._cluster)
 
     def train(self) -> dict[str, Any]:
         """Train anew and wait for the registered version; the finished TrainingJob."""
@@ -106,7 +95,20 @@ class Story:
             source = (Path(__file__).parent / "client.py").read_text()
             service = f"http://{NAME}.{NAMESPACE}.svc"
             text = self._cluster.kubectl(
-                *("exec", "-n", NAMESPACE, CLIENT_POD, "--", "python", "-c", source, REGISTRY, run_id, service, NAME)
+                *(
+                    "exec",
+                    "-n",
+                    NAMESPACE,
+                    CLIENT_POD,
+                    "--",
+                    "python",
+                    "-c",
+                    source,
+                    platform.REGISTRY_URL,
+                    run_id,
+                    service,
+                    NAME,
+                )
             )
         finally:
             self._cluster.kubectl(
@@ -139,20 +141,14 @@ class Story:
     def _apply(self, path: Path) -> None:
         self._cluster.kubectl("apply", "-n", NAMESPACE, "-f", str(path))
 
-    def _wait_for_deployment(self, name: str, namespace: str, timeout_seconds: float) -> None:
-        def look() -> tuple[bool, str]:
-            deployment = self.get("deployment", name, namespace)
-            wanted, status = deployment["spec"]["replicas"], deployment.get("status", {})
-            current = status.get("observedGeneration") == deployment["metadata"]["generation"]
-            ready = min(status.get("updatedReplicas", 0), status.get("availableReplicas", 0))
-            alone = status.get("replicas", 0) == wanted
-            return current and alone and ready == wanted, f"{ready} of {wanted} current pods available"
-
+    @contextlib.contextmanager
+    def _explained(self, deployment: str, namespace: str) -> Iterator[None]:
+        """Add the state of a Deployment's pods and their last lines to a failure."""
         try:
-            self._progress.wait_for(f"deployment {name}", look, timeout_seconds)
-        except DemoError as error:
+            yield
+        except CommandError as error:
             pods = self._cluster.kubectl("get", "pods", "-n", namespace, "-o", "wide", check=False)
-            logs = self._cluster.kubectl("logs", "-n", namespace, f"deployment/{name}", "--tail=15", check=False)
+            logs = self._cluster.kubectl("logs", "-n", namespace, f"deployment/{deployment}", "--tail=15", check=False)
             raise DemoError(f"{error}\n{pods}\n{logs}") from error
 
     def _training_log(self) -> str:
@@ -183,7 +179,7 @@ def client_pod() -> dict[str, Any]:
             "containers": [
                 {
                     "name": "client",
-                    "image": images.SERVING.ref,
+                    "image": "localhost/fairlead-serving:dev",
                     "imagePullPolicy": "IfNotPresent",
                     "command": ["sleep", "300"],
                     "securityContext": {

@@ -55,7 +55,7 @@ What to try next (the cluster stays; `make down` removes it):
   kubectl get modeldeployments,trainingjobs
   kubectl describe modeldeployment {NAME}                  # conditions and events
   kubectl port-forward svc/{NAME} 8080:80 &                # then open http://127.0.0.1:8080/docs
-  kubectl -n mlflow port-forward svc/mlflow 5000 &         # MLflow: http://127.0.0.1:5000 (in pods: {platform.REGISTRY_URL})
+  kubectl -n mlflow port-forward svc/mlflow 5000 &         # MLflow: http://127.0.0.1:5000
   kubectl scale modeldeployment {NAME} --replicas 2
   kubectl patch modeldeployment {NAME} --type merge -p '{{"spec":{{"resources":{{"limits":{{"memory":"800Mi"}}}}}}}}'
   kubectl -n {NAMESPACE} get pods -w                       # the new revision comes up beside the old one"""

@@ -1,0 +1,68 @@
+"""The chart on the whole cluster: what it renders is accepted, and it comes and goes without touching what serves."""
+
+import subprocess
+
+import yaml
+from tests import platform
+from tests.cluster.binaries import binary
+from tests.cluster.interface import Cluster
+from tests.e2e.world import World, web
+from tests.load import LoadPlan, background_load
+
+RELEASE = "fairlead"
+
+
+def _pods(world: World) -> dict[str, list[int]]:
+    """Pod UID -> restarts of its containers."""
+    return {
+        pod["metadata"]["uid"]: [item["restartCount"] for item in pod["status"].get("containerStatuses", ())]
+        for pod in world.items("pods")
+    }
+
+
+def _operator_pods(cluster: Cluster) -> str:
+    return cluster.kubectl(
+        *("get", "pods", "-n", platform.NAMESPACE, "-l", "app.kubernetes.io/component=operator", "-o", "name")
+    ).strip()
+
+
+def test_the_api_server_accepts_everything_that_the_chart_renders(cluster: Cluster) -> None:
+    for arguments in ([], ["--set", "watchNamespaces={default},replicas=2,crds.install=false"]):
+        command = [str(binary("helm")), "template", RELEASE, str(platform.CHART), "-n", platform.NAMESPACE, *arguments]
+        text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        answer = cluster.kubectl("apply", "--dry-run=server", "--validate=strict", "-f", "-", input=text)
+        assert len(answer.splitlines()) == sum(1 for document in yaml.safe_load_all(text) if document)
+
+
+def test_uninstalled_and_installed_again_the_chart_touches_no_model(world: World, cluster: Cluster) -> None:
+    values = cluster.helm("get", "values", RELEASE, "-n", platform.NAMESPACE, "-o", "json")
+    world.apply(web("web", "1", replicas=2))
+    world.wait_rolled_out("web")
+    before, status = _pods(world), (world.get("md", "web") or {})["status"]
+    with background_load(LoadPlan(url=world.url("web"), rate=50, seconds=300, expect_body="version 1")) as load:
+        try:
+            kept = cluster.helm("uninstall", RELEASE, "-n", platform.NAMESPACE, "--wait", "--timeout", "60s")
+            assert "modeldeployments.fairlead.dev" in kept
+            assert "trainingjobs.fairlead.dev" in kept
+            world.wait("operator gone", lambda: not _operator_pods(cluster), seconds=60)
+            assert world.get("md", "web") is not None, "uninstalling must not delete a user's resources"
+            assert _pods(world) == before
+        finally:
+            _install(cluster, values)
+        assert _pods(world) == before
+        assert (world.get("md", "web") or {})["status"]["stable"] == status["stable"]
+        world.kubectl("scale", "md", "web", "--replicas=3")
+        world.wait("the new operator acts", lambda: len(world.items("pods")) == 3, seconds=60)
+        world.wait_rolled_out("web")
+        assert _pods(world).items() >= before.items()
+        report = load.report()
+    assert report.failed == 0, report.describe()
+    assert report.sent > 100
+
+
+def _install(cluster: Cluster, values: str) -> None:
+    """The release as it was: with the same values, from the same chart."""
+    cluster.helm(
+        *("install", RELEASE, str(platform.CHART), "-n", platform.NAMESPACE, "--set-json", values),
+        *("--wait", "--timeout", "120s"),
+    )

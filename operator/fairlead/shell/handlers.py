@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import kopf
 
@@ -52,6 +52,8 @@ async def watch(registry: kopf.OperatorRegistry, namespaces: Sequence[str]) -> N
         registry=registry,
         settings=kopf_settings(),
         standalone=True,
+        # Kopf would ask for the user's name, and a numeric user of an image has none.
+        identity=cast(Any, "fairlead"),
         clusterwide=not namespaces,
         namespaces=list(namespaces),
     )

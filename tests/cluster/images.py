@@ -14,7 +14,7 @@ from tests.cluster import debs, docker, versions
 from tests.cluster.binaries import binary
 from tests.cluster.context import content_key
 from tests.cluster.paths import cache_dir, locked
-from tests.cluster.progress import ClusterError, last_lines, run, say, step
+from tests.cluster.progress import ClusterError, last_lines, run, step
 
 HOST_CA_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 BUILD_CA_BUNDLE = "/run/build-ca.crt"
@@ -112,27 +112,28 @@ def _build_command(ref: str, dockerfile: Path, context: Path, args: Mapping[str,
 
 def _ensure_base() -> str:
     """The id of the base image, made from Debian's archive when it is not there. The tree is cached as a tar."""
-    known = image_id(versions.BASE_IMAGE)
-    if known:
-        return known
-    folder = cache_dir("base", versions.DEBIAN)
+    recipe = ["mmdebstrap", "--variant=minbase", *_as_slim(), versions.DEBIAN]
+    folder = cache_dir("base", hashlib.sha256("\0".join(recipe).encode()).hexdigest()[:12])
+    record = folder / "image.id"
+    made = image_id(versions.BASE_IMAGE)
+    if made and record.exists() and record.read_text() == made:
+        return made
     tree = folder / "base.tar"
     log = cache_dir("logs") / "base-image.log"
     if not tree.exists():
         partial = folder / "partial.tar"
-        command = ["mmdebstrap", "--variant=minbase", *_as_slim(), versions.DEBIAN, str(partial)]
         with step(f"make a minimal Debian {versions.DEBIAN}"):
-            run(command, what="mmdebstrap", log=log)
+            run([*recipe, partial], what="mmdebstrap", log=log)
         partial.rename(tree)
     dockerfile = folder / "Dockerfile"
     dockerfile.write_text('FROM scratch\nADD base.tar /\nCMD ["bash"]\n')
     (folder / "Dockerfile.dockerignore").write_text("*\n!base.tar\n")
-    with step(f"import {versions.BASE_IMAGE}"):
+    with step(f"import it as {versions.BASE_IMAGE}"):
         run(_build_command(versions.BASE_IMAGE, dockerfile, folder, {}), what="base image", env=environment(), log=log)
     made = image_id(versions.BASE_IMAGE)
     if made is None:
         raise ClusterError(f"{versions.BASE_IMAGE} is missing after its build; {last_lines(log)}")
-    say(f"{versions.BASE_IMAGE} is a stand-in made by mmdebstrap")
+    record.write_text(made)
     return made
 
 
@@ -140,7 +141,7 @@ def _as_slim() -> list[str]:
     """mmdebstrap's options for what Debian's own slim image leaves out, and tells dpkg and apt to go on leaving out."""
     clean = 'DPkg::Post-Invoke { "rm -f /var/cache/apt/archives/*.deb || true"; };'
     no_caches = 'Dir::Cache::pkgcache ""; Dir::Cache::srcpkgcache "";'
-    write = f"cat > \"$1/etc/apt/apt.conf.d/docker-clean\" <<'END'\n{clean}\n{no_caches}\nEND\n"
+    write = f'rm -f "$1"/var/cache/apt/*.bin; cat > "$1/etc/apt/apt.conf.d/docker-clean" <<\'END\'\n{clean}\n{no_caches}\nEND\n'
     excluded = [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in ("doc", "man", "info", "locale")]
     return [*excluded, f"--customize-hook={write}"]
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from fairlead.api.names import LABEL_REVISION
 from fairlead.api.observed import ObservedRevision
 from fairlead.core.compare import in_place, stamped
 from fairlead.core.effects import Apply, Delete, ObjectRef
@@ -88,17 +89,26 @@ def _expired_revisions(world: ServingWorld, pointers: Pointers) -> set[str]:
     return {item.name for item in past[: max(0, surplus)]}
 
 
+def _selected(world: ServingWorld) -> str:
+    """The revision that the Service selects as it is; empty when there is none of ours."""
+    service = world.children.get(ObjectRef("Service", world.resource.meta.name))
+    spec: Any = service.manifest.get("spec") if service and service.ours else None
+    return str(((spec or {}).get("selector") or {}).get(LABEL_REVISION, ""))
+
+
 def deletions(world: ServingWorld, pointers: Pointers, wanted: list[dict[str, Any]]) -> Iterator[Delete]:
     """Our children that nobody asks for."""
     keep = {ObjectRef(item["kind"], item["metadata"]["name"]) for item in wanted}
     live = {slot.revision for slot in pointers.live()}
     expired = _expired_revisions(world, pointers)
+    selected = _selected(world)
     for ref, child in world.children.items():
         if not child.ours or ref in keep:
             continue
         if ref.kind == "ControllerRevision" and ref.name not in expired:
             continue
         # Without its ControllerRevision a live revision cannot be rendered: what it has is kept as it is.
-        if ref.name in live or ref.name == world.resource.meta.name:
+        # A Service that may not be moved now still sends users to the revision that it selects.
+        if ref.name in live or ref.name in (world.resource.meta.name, selected):
             continue
         yield Delete(ref, child.uid)

@@ -66,16 +66,14 @@ def _job_name(world: TrainingWorld) -> str:
     return attempt_name(world.resource.meta.name, FIRST_ATTEMPT)
 
 
-def _status(
-    world: TrainingWorld, phase: TrainingPhase, reason: Reason, message: str, **changes: Any
-) -> TrainingJobStatus:
+def _status(world: TrainingWorld, phase: TrainingPhase, reason: Reason, text: str, **changes: Any) -> TrainingJobStatus:
     """The status with a phase and the conditions that go with it; `changes` are further fields."""
     resource = world.resource
-    found = [condition(ConditionType.READY, phase is TrainingPhase.SUCCEEDED, reason, message)]
+    found = [condition(ConditionType.READY, phase is TrainingPhase.SUCCEEDED, reason, text)]
     if phase is TrainingPhase.FAILED or (phase is not TrainingPhase.SUCCEEDED and EXPLAINED[reason].stalls):
-        found.append(condition(ConditionType.STALLED, True, reason, message))
+        found.append(condition(ConditionType.STALLED, True, reason, text))
     elif phase is not TrainingPhase.SUCCEEDED:
-        found.append(condition(ConditionType.RECONCILING, True, reason, message))
+        found.append(condition(ConditionType.RECONCILING, True, reason, text))
     conditions: tuple[Condition, ...] = merge_conditions(
         resource.status.conditions, found, generation=resource.meta.generation, now=world.now
     )

@@ -117,8 +117,12 @@ def _start(world: TrainingWorld) -> Plan:
         return _plan(world, status, OpenRun(f"{meta.namespace}/{meta.name}", lineage_tags(world)))
     known = RunStatus(id=run.run_id, experiment_id=run.experiment_id, url=run.url)
     job = render_job(meta, spec, run=known, attempt=FIRST_ATTEMPT, defaults=world.defaults)
+    made = Apply(stamped(job), absent=True)
+    if world.resource.status.run == known:
+        # The Job first: a status that says "starting" would take turns with the reason why the Job is refused.
+        return Plan((made,))
     status = _status(world, TrainingPhase.PENDING, Reason.PENDING, f"starting Job {_job_name(world)}", run=known)
-    return _plan(world, status, Apply(stamped(job), absent=True))
+    return _plan(world, status, made)
 
 
 def _registry_waits(world: TrainingWorld, problem: RegistryProblem, phase: TrainingPhase) -> Plan:

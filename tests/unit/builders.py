@@ -1,0 +1,232 @@
+"""Small builders: custom resources and children as the API server shows them, and the worlds gathered from them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from fairlead.api.model_deployment import ModelDeploymentSpec, ResolvedModel
+from fairlead.api.names import LABEL_MODEL_DEPLOYMENT, LABEL_REVISION, revision_name
+from fairlead.api.observed import owner_uid, parse_job, parse_pod, parse_revision, parse_time, parse_workload
+from fairlead.api.resource import parse_model_deployment, parse_training_job
+from fairlead.core.compare import digest_of, stamped
+from fairlead.core.effects import ObjectRef
+from fairlead.core.world import Allowed, Child, Children, RegistryFacts, RegistryProblem, ServingWorld, TrainingWorld
+from fairlead.render.defaults import RenderDefaults
+from fairlead.render.serving import render_revision, render_template, render_workload, revision_inputs
+
+Body = dict[str, Any]
+
+NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
+UID = "11111111-2222-3333-4444-555555555555"
+JOB_UID = "99999999-2222-3333-4444-555555555555"
+DEFAULTS = RenderDefaults(
+    serving_image="example/serving:1", image_pull_policy="IfNotPresent", registry_pod_url="http://mlflow:5000"
+)
+GRACE_SECONDS = 30.0
+
+
+def stamp(moment: datetime) -> str:
+    """A time as the API server writes it."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _resource(kind: str, name: str, spec: Mapping[str, Any], status: Mapping[str, Any] | None, deleting: bool) -> Body:
+    meta: Body = {"name": name, "namespace": "team", "uid": UID, "generation": 1, "resourceVersion": "1"}
+    if deleting:
+        meta["deletionTimestamp"] = stamp(NOW)
+    body: Body = {"apiVersion": "fairlead.dev/v1alpha1", "kind": kind, "metadata": meta, "spec": dict(spec)}
+    return body | ({"status": dict(status)} if status is not None else {})
+
+
+def serving_body(
+    *, name: str = "churn", status: Mapping[str, Any] | None = None, deleting: bool = False, **spec: Any
+) -> Body:
+    """A ModelDeployment; of one container when `spec` names neither a model nor a container."""
+    if not spec.keys() & {"model", "container"}:
+        spec["container"] = {"image": "example/churn:1"}
+    return _resource("ModelDeployment", name, spec, status, deleting)
+
+
+def training_body(
+    *, name: str = "fit", status: Mapping[str, Any] | None = None, deleting: bool = False, **spec: Any
+) -> Body:
+    """A TrainingJob that registers the model `churn`."""
+    full = {"container": {"image": "example/fit:1"}, "register": {"model": "churn"}, **spec}
+    return _resource("TrainingJob", name, full, status, deleting)
+
+
+def child_of(resource: Body, manifest: Mapping[str, Any], *, uid: str = "", ours: bool = True) -> Body:
+    """The manifest as a child that the API server keeps; a foreign one has another owner."""
+    kind, meta = manifest["kind"], dict(manifest["metadata"])
+    owner = resource["metadata"]["uid"] if ours else "someone-else"
+    meta |= {
+        "uid": uid or f"uid-{kind}-{meta['name']}".lower(),
+        "namespace": "team",
+        "generation": 1,
+        "ownerReferences": [{"uid": owner, "controller": True}],
+    }
+    return {**manifest, "metadata": meta}
+
+
+def _children(resource: Body, objects: Iterable[Body]) -> dict[ObjectRef, Child]:
+    uid = resource["metadata"]["uid"]
+    return {
+        ObjectRef(item["kind"], item["metadata"]["name"]): Child(item, item["metadata"]["uid"], owner_uid(item) == uid)
+        for item in objects
+        if item["kind"] != "Pod"
+    }
+
+
+def _ours(children: Children, kind: str) -> list[Body]:
+    return [dict(child.manifest) for ref, child in children.items() if child.ours and ref.kind == kind]
+
+
+def serving_world(
+    body: Body,
+    objects: Sequence[Body] = (),
+    *,
+    model: ResolvedModel | RegistryProblem | None = None,
+    now: datetime = NOW,
+    **changes: Any,
+) -> ServingWorld:
+    """The world of a ModelDeployment with these children and pods; `changes` are further fields of the world."""
+    children = _children(body, objects)
+    fields: dict[str, Any] = {
+        "defaults": DEFAULTS,
+        "allowed": Allowed(),
+        "retirement_grace_seconds": GRACE_SECONDS,
+        "epoch": 1,
+        **changes,
+    }
+    return ServingWorld(
+        resource=parse_model_deployment(body),
+        children=children,
+        revisions=tuple(parse_revision(item) for item in _ours(children, "ControllerRevision")),
+        workloads={item["metadata"]["name"]: parse_workload(item) for item in _ours(children, "Deployment")},
+        pods=tuple(parse_pod(item) for item in objects if item["kind"] == "Pod"),
+        model=model,
+        now=now,
+        **fields,
+    )
+
+
+def training_world(
+    body: Body,
+    objects: Sequence[Body] = (),
+    *,
+    registry: RegistryFacts | RegistryProblem | None = None,
+    now: datetime = NOW,
+    **changes: Any,
+) -> TrainingWorld:
+    """The world of a TrainingJob with this Job and these pods; `changes` are further fields of the world."""
+    children = _children(body, objects)
+    fields: dict[str, Any] = {
+        "defaults": DEFAULTS,
+        "allowed": Allowed(),
+        "operator_id": "operator-1",
+        "epoch": 1,
+        **changes,
+    }
+    return TrainingWorld(
+        resource=parse_training_job(body),
+        children=children,
+        job=next((parse_job(item) for item in _ours(children, "Job")), None),
+        pods=tuple(parse_pod(item) for item in objects if item["kind"] == "Pod"),
+        registry=registry or RegistryFacts(),
+        now=now,
+        **fields,
+    )
+
+
+def revision_of(body: Body, model: ResolvedModel | None = None) -> str:
+    """Name of the revision that a ModelDeployment's spec asks for."""
+    spec = ModelDeploymentSpec.model_validate(body["spec"])
+    return revision_name(body["metadata"]["name"], digest_of(revision_inputs(spec, model)))
+
+
+def revision_children(
+    body: Body,
+    *,
+    model: ResolvedModel | None = None,
+    role: str = "stable",
+    number: int = 1,
+    ready: int = 0,
+    status: Mapping[str, Any] | None = None,
+) -> list[Body]:
+    """ControllerRevision and Deployment of the revision that the spec asks for, in step with the operator's own."""
+    resource = parse_model_deployment(body)
+    meta, spec, name = resource.meta, resource.spec, revision_of(body, model)
+    template = render_template(meta, spec, model, revision=name, defaults=DEFAULTS)
+    inputs = revision_inputs(spec, model)
+    stored = render_revision(meta, name=name, number=number, role=role, inputs=inputs, template=template)
+    workload = child_of(body, stamped(render_workload(meta, revision=name, replicas=spec.replicas, template=template)))
+    counts = {"observedGeneration": 1, "replicas": spec.replicas, "readyReplicas": ready}
+    return [child_of(body, stamped(stored)), {**workload, "status": {**counts, **(status or {})}}]
+
+
+def container_status(
+    name: str = "model",
+    *,
+    exit_code: int | None = None,
+    exit_reason: str = "Error",
+    exit_message: str = "",
+    restarts: int = 0,
+    waiting: str = "",
+    waiting_message: str = "",
+    image_id: str = "",
+) -> Body:
+    """A container that runs, waits (`waiting` is the reason), or has exited and waits for its restart."""
+    status: Body = {"name": name, "restartCount": restarts, "imageID": image_id}
+    exited = {"terminated": {"exitCode": exit_code, "reason": exit_reason, "message": exit_message}}
+    if waiting:
+        status["state"] = {"waiting": {"reason": waiting, "message": waiting_message}}
+        return status | ({"lastState": exited} if exit_code is not None else {})
+    status["state"] = exited if exit_code is not None else {"running": {}}
+    return status
+
+
+def pod_body(
+    revision: str = "",
+    *containers: Body,
+    name: str = "pod-1",
+    phase: str = "Running",
+    ready: bool = False,
+    unschedulable: str = "",
+    created: datetime | None = NOW,
+    deleting: bool = False,
+    message: str = "",
+    owner: str = "",
+) -> Body:
+    """A pod of a revision, or of the Job with the UID `owner`."""
+    labels = {LABEL_MODEL_DEPLOYMENT: "churn", LABEL_REVISION: revision} if revision else {}
+    meta: Body = {"name": name, "namespace": "team", "uid": f"uid-{name}", "labels": labels}
+    if created:
+        meta["creationTimestamp"] = stamp(created)
+    if deleting:
+        meta["deletionTimestamp"] = stamp(NOW)
+    if owner:
+        meta["ownerReferences"] = [{"uid": owner, "controller": True}]
+    conditions = [{"type": "Ready", "status": "True" if ready else "False"}]
+    if unschedulable:
+        waits = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": unschedulable}
+        conditions.append(waits)
+    status: Body = {"phase": phase, "conditions": conditions, "containerStatuses": list(containers)}
+    return {"kind": "Pod", "metadata": meta, "status": status | ({"message": message} if message else {})}
+
+
+def job_body(resource: Body, *, ended: str = "", reason: str = "BackoffLimitExceeded", ours: bool = True) -> Body:
+    """The Job of the first attempt; `ended` is Complete, Failed or empty."""
+    manifest = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": f"{resource['metadata']['name']}-1"}}
+    body = child_of(resource, manifest, uid=JOB_UID, ours=ours)
+    body["status"] = {"startTime": stamp(NOW), "active": 0 if ended else 1}
+    if ended:
+        said = {"type": ended, "status": "True", "reason": reason, "message": "said so"}
+        body["status"]["conditions"] = [said | {"lastTransitionTime": stamp(NOW)}]
+    return body
+
+
+def moment(text: str) -> datetime:
+    """An RFC 3339 time that must be one."""
+    found = parse_time(text)
+    assert found is not None
+    return found

@@ -130,12 +130,13 @@ class BareCluster:
     def load(self, ref: str) -> None:
         """Give the node the image `ref` that tests.cluster.images built, unless it has that very one."""
         record = self.node.state / "loaded.json"
-        loaded: dict[str, str] = json.loads(record.read_text()) if record.exists() else {}
-        built = images.image_id(ref)
-        if built is not None and loaded.get(ref) == built:
-            return
-        images.into_containerd(ref, self.node.containerd_socket, self.node.supervisor.log("image-load"))
-        record.write_text(json.dumps({**loaded, ref: str(built)}, indent=1))
+        with locked(f"load-{self.node.name}"):
+            loaded: dict[str, str] = json.loads(record.read_text()) if record.exists() else {}
+            built = images.image_id(ref)
+            if built is not None and loaded.get(ref) == built:
+                return
+            images.into_containerd(ref, self.node.containerd_socket, self.node.supervisor.log("image-load"))
+            record.write_text(json.dumps({**loaded, ref: str(built)}, indent=1))
 
     @property
     def _client(self) -> Client:

@@ -36,24 +36,26 @@ def difference(before: dict[str, list[str]], after: dict[str, list[str]]) -> dic
     changes = {}
     for kind in sorted(before.keys() | after.keys()):
         old, new = before.get(kind, []), after.get(kind, [])
-        change = {"new": [each for each in new if each not in old], "gone": [each for each in old if each not in new]}
+        change = {"new": sorted(set(new) - set(old)), "gone": sorted(set(old) - set(new))}
         if any(change.values()):
             changes[kind] = change
     return changes
 
 
 def _processes() -> list[str]:
+    """`PID CGROUP COMMAND` of each process of ours; cgroup and command tell whose it is."""
     found = []
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit():
             continue
         try:
-            command = (entry / "cmdline").read_bytes().split(b"\0")
+            words = (entry / "cmdline").read_text(errors="replace").split("\0")
+            cgroups = (entry / "cgroup").read_text().splitlines()
         except OSError:
             continue
-        name = Path(command[0].decode(errors="replace")).name
-        if name in PROGRAMS or name.startswith("containerd-shim"):
-            found.append(f"{name} {entry.name}")
+        if Path(words[0]).name in PROGRAMS or Path(words[0]).name.startswith("containerd-shim"):
+            cgroup = max((line.split(":", 2)[2] for line in cgroups), key=len, default="")
+            found.append(f"{entry.name} {cgroup} {' '.join(words)[:300]}")
     return sorted(found)
 
 

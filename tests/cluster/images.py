@@ -141,7 +141,8 @@ def _as_slim() -> list[str]:
     """mmdebstrap's options for what Debian's own slim image leaves out, and tells dpkg and apt to go on leaving out."""
     clean = 'DPkg::Post-Invoke { "rm -f /var/cache/apt/archives/*.deb || true"; };'
     no_caches = 'Dir::Cache::pkgcache ""; Dir::Cache::srcpkgcache "";'
-    write = f'rm -f "$1"/var/cache/apt/*.bin; cat > "$1/etc/apt/apt.conf.d/docker-clean" <<\'END\'\n{clean}\n{no_caches}\nEND\n'
+    write = 'rm -f "$1"/var/cache/apt/*.bin; cat > "$1/etc/apt/apt.conf.d/docker-clean" <<\'END\'\n'
+    write += f"{clean}\n{no_caches}\nEND\n"
     excluded = [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in ("doc", "man", "info", "locale")]
     return [*excluded, f"--customize-hook={write}"]
 

@@ -1,0 +1,149 @@
+"""The documents say nothing that is not so: links, targets, files, fields."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from fairlead.api.crd import KINDS, Kind, schema_of
+from fairlead.api.reasons import Reason
+
+REPOSITORY = Path(__file__).parents[2]
+PAGES = sorted([*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").rglob("*.md")])
+README = (REPOSITORY / "README.md").read_text()
+TOUR_LINES = 600
+_FENCE = re.compile(r"```.*?```", re.DOTALL)
+_LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+_HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+
+
+def links(page: Path) -> list[str]:
+    """Targets of all links outside code blocks."""
+    return _LINK.findall(_FENCE.sub("", page.read_text()))
+
+
+def anchors(page: Path) -> set[str]:
+    """GitHub's names of the headings."""
+    return {
+        re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-")
+        for heading in _HEADING.findall(_FENCE.sub("", page.read_text()))
+    }
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))
+def test_every_relative_link_leads_somewhere(page: Path) -> None:
+    for link in links(page):
+        if link.startswith(("https://", "http://")):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        assert target.exists(), link
+        assert target.is_relative_to(REPOSITORY), link
+        assert not anchor or anchor in anchors(target), link
+
+
+def test_every_page_can_be_reached_from_the_readme() -> None:
+    reached, left = set(), [REPOSITORY / "README.md"]
+    while left:
+        page = left.pop()
+        if page in reached or page.suffix != ".md":
+            continue
+        reached.add(page)
+        paths = (link.partition("#")[0] for link in links(page) if "://" not in link)
+        left += [(page.parent / path).resolve() for path in paths if path]
+    assert set(PAGES) <= reached
+
+
+def test_the_tour_is_five_files_that_are_there_and_no_longer_than_promised() -> None:
+    tour = re.findall(r"^\d\. \[[^\]]+\]\((\S+?)\)", README, re.MULTILINE)
+    assert len(tour) == 5
+    assert sum(len((REPOSITORY / path).read_text().splitlines()) for path in tour) <= TOUR_LINES
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))
+def test_every_make_target_that_a_page_names_exists(page: Path) -> None:
+    makefile = (REPOSITORY / "Makefile").read_text()
+    targets = set(re.findall(r"^([a-z0-9-]+):", makefile, re.MULTILINE))
+    text = page.read_text()
+    named = set(re.findall(r"`make ([a-z0-9-]+)`", text)) | set(re.findall(r"^make ([a-z0-9-]+)", text, re.MULTILINE))
+    assert named <= targets
+
+
+def test_every_make_target_is_listed_by_make_help() -> None:
+    rules = re.findall(r"^([a-z][a-z0-9-]*):(.*)$", (REPOSITORY / "Makefile").read_text(), re.MULTILINE)
+    assert rules
+    assert [name for name, rest in rules if "##" not in rest] == []
+
+
+def paths_of(schema: dict[str, Any], path: str = "") -> Iterator[str]:
+    """Every field of a schema, list items as `[]`."""
+    for name, child in schema.get("properties", {}).items():
+        here = f"{path}.{name}" if path else name
+        inner = child.get("items", child) if child.get("type") == "array" else child
+        below = list(paths_of(inner, here + ("[]" if child.get("type") == "array" else "")))
+        yield from below or [here]
+
+
+def paths_in(value: Any, schema: dict[str, Any], path: str = "") -> Iterator[str]:
+    """The same, of the fields that an object has."""
+    if "properties" not in schema:
+        if schema.get("type") == "array" and "properties" in schema["items"]:
+            for item in value:
+                yield from paths_in(item, schema["items"], f"{path}[]")
+            return
+        yield path
+        return
+    if not value:
+        yield path
+    for name, child in value.items():
+        yield from paths_in(child, schema["properties"][name], f"{path}.{name}" if path else name)
+
+
+# A model has an alias or a version, and each of the two affinities can be required or preferred in the same form.
+ELSEWHERE = re.compile(
+    r"^model\.version$"
+    r"|^affinity\.podAffinity\.required"
+    r"|^affinity\.podAntiAffinity\.preferred"
+    r"|\.preference\.matchFields"
+    r"|AntiAffinity\..*\.matchExpressions"
+)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_the_full_example_has_every_field_once(kind: Kind) -> None:
+    example = yaml.safe_load((REPOSITORY / f"examples/{kind.name.lower()}-full.yaml").read_text())
+    schema = schema_of(kind.spec)
+    missing = set(paths_of(schema)) - set(paths_in(example["spec"], schema))
+    assert {path for path in missing if not ELSEWHERE.search(path)} == set()
+
+
+@pytest.mark.parametrize("example", sorted((REPOSITORY / "examples").glob("*.yaml")), ids=lambda path: path.stem)
+def test_an_example_names_no_namespace_and_says_what_it_is_for(example: Path) -> None:
+    text = example.read_text()
+    assert text.startswith("# ")
+    assert "namespace" not in yaml.safe_load(text)["metadata"]
+
+
+def test_every_yaml_of_the_readme_fits_the_models() -> None:
+    kinds = {kind.name: kind for kind in KINDS}
+    blocks = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+    bodies = [body for block in blocks for body in yaml.safe_load_all(block)]
+    assert {body["kind"] for body in bodies} == set(kinds)
+    for body in bodies:
+        spec = kinds[body["kind"]].spec.model_validate(body["spec"])
+        assert set(body["spec"]) <= set(spec.wire())
+
+
+def test_reasons_that_a_page_names_exist() -> None:
+    named = re.findall(r"`([A-Z][a-z]+(?:[A-Z][a-z]+)+)`", (REPOSITORY / "docs/security.md").read_text())
+    assert named
+    assert set(named) <= {str(reason) for reason in Reason}
+
+
+def test_metrics_that_the_architecture_page_names_are_exposed() -> None:
+    source = (REPOSITORY / "operator/fairlead/shell/telemetry.py").read_text()
+    named = set(re.findall(r"`(fairlead_[a-z_]+)", (REPOSITORY / "docs/architecture.md").read_text()))
+    assert named == set(re.findall(r'"(fairlead_[a-z_]+)"', source))

@@ -36,7 +36,7 @@ def api(control_plane: ControlPlane) -> Iterator[httpx.Client]:
 @pytest.fixture(scope="session")
 def crds(control_plane: ControlPlane) -> None:
     """Both CRDs, applied as a user does it, and served."""
-    control_plane.kubectl("apply", "--server-side", "-f", str(CRDS))
+    control_plane.kubectl("apply", "-f", str(CRDS))
     wait_until_served(control_plane)
 
 

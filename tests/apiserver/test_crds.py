@@ -285,9 +285,13 @@ def test_both_crds_are_established_and_answer_to_short_names_and_category(kubect
     ]
 
 
-def test_applying_the_crds_again_changes_nothing(control_plane: ControlPlane, crds: None) -> None:
-    said = control_plane.kubectl("diff", "--server-side", "-f", str(REPOSITORY / "crds"))
-    assert said == ""
+@pytest.mark.parametrize("way", [[], ["--server-side"]], ids=["client side", "server side"])
+def test_applying_the_crds_again_changes_nothing(way: list[str], control_plane: ControlPlane, crds: None) -> None:
+    folder = str(REPOSITORY / "crds")
+    before = control_plane.kubectl("get", "crd", "-o", "jsonpath={.items[*].metadata.generation}")
+    control_plane.kubectl("apply", *way, "-f", folder)
+    assert control_plane.kubectl("get", "crd", "-o", "jsonpath={.items[*].metadata.generation}") == before
+    assert control_plane.kubectl("diff", *way, "-f", folder) == ""
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,11 @@ from fairlead.api.manifests import Json, Manifest
 from fairlead.api.names import ANNOTATION_APPLIED
 from fairlead.api.scalars import parse_quantity
 
-_QUANTITIES = frozenset({"requests", "limits"})
+_QUANTITIES = frozenset({"requests", "limits", "sizeLimit"})
+"""Fields that the API server writes in its own way: 1024Mi comes back as 1Gi."""
+_FALSE_IS_ABSENT = frozenset({"readOnly"})
+"""Flags that the API server leaves out when they are false; of others, such as a service account's token, absent is
+not the same as false."""
 
 
 def digest_of(value: Json) -> str:
@@ -34,18 +38,26 @@ def _same_quantity(want: Json, have: Json) -> bool:
 
 
 def covers(want: Json, have: Json, *, quantity: bool = False) -> bool:
-    """Whether every field of `want` stands in `have` with the same value. Lists must agree item by item."""
+    """Whether every field of `want` stands in `have` with the same value. Lists must agree item by item.
+
+    The API server leaves out what is empty: an absent map, list or string is an empty one.
+    """
     if isinstance(want, Mapping):
         if not isinstance(have, Mapping):
-            # The API server drops empty maps of some kinds; an absent map is an empty one.
             return not want and have is None
-        return all(covers(value, have.get(key), quantity=quantity or key in _QUANTITIES) for key, value in want.items())
+        return all(
+            covers(value, have.get(key), quantity=quantity or key in _QUANTITIES)
+            or (key in _FALSE_IS_ABSENT and value is False and key not in have)
+            for key, value in want.items()
+        )
     if isinstance(want, Sequence) and not isinstance(want, str):
         if not isinstance(have, Sequence) or isinstance(have, str):
             return not want and have is None
         return len(want) == len(have) and all(
             covers(one, other, quantity=quantity) for one, other in zip(want, have, strict=True)
         )
+    if want == "" and have is None:
+        return True
     return want == have or (quantity and _same_quantity(want, have))
 
 

@@ -77,7 +77,16 @@ def find_target(world: ServingWorld) -> Target | Finding:
 def _marked(world: ServingWorld, role: str) -> RevisionStatus | None:
     """The revision marked with `role`: only for a status that was lost."""
     found: ObservedRevision | None = next((item for item in world.revisions if item.role == role), None)
-    return RevisionStatus(revision=found.name, since=world.now) if found else None
+    if found is None:
+        return None
+    model, container = found.inputs.get("model") or {}, found.inputs.get("container") or {}
+    return RevisionStatus(
+        revision=found.name,
+        model_version=str(model.get("version", "")),
+        digest=str(model.get("digest", "")),
+        image=str(container.get("image", "")),
+        since=world.now,
+    )
 
 
 def current_pointers(world: ServingWorld) -> Pointers:

@@ -134,9 +134,11 @@ def _phase(pointers: Pointers, head: Headline) -> DeploymentPhase:
     return DeploymentPhase.ROLLED_BACK if pointers.stable else DeploymentPhase.FAILED
 
 
-def _ready(world: ServingWorld, pointers: Pointers, head: Headline) -> Condition:
+def _ready(world: ServingWorld, pointers: Pointers, head: Headline, conflicts: list[ObjectRef]) -> Condition:
     """Ready means: answers users."""
     stable = pointers.stable
+    if ObjectRef("Service", world.resource.meta.name) in conflicts:
+        return condition(ConditionType.READY, False, Reason.NAME_CONFLICT, head.message)
     if stable is None:
         return condition(ConditionType.READY, False, head.reason or Reason.STARTING, head.message)
     workload = world.workloads.get(stable.revision)
@@ -207,7 +209,7 @@ def project_status(
     """The whole status."""
     resource = world.resource
     head = headline(Look(world, pointers, target, conflicts))
-    ready = _ready(world, pointers, head)
+    ready = _ready(world, pointers, head, conflicts)
     found = [ready, _rolled_out(pointers, head), _resolved(world), _activity(world, pointers, head, ready)]
     model = known_model(world)
     serving = pointers.stable or pointers.candidate

@@ -130,7 +130,8 @@ class Routes:
         if name != served.served_name or version not in (None, served.model_version):
             raise HTTPException(
                 404,
-                f"expected model {served.served_name} version {served.model_version}, got {' version '.join(filter(None, asked))}",
+                f"expected model {served.served_name} version {served.model_version}, "
+                f"got {' version '.join(filter(None, asked))}",
             )
 
     def _not_ready(self) -> JSONResponse:

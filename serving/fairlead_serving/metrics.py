@@ -44,7 +44,7 @@ class Metrics:
     """The counters of one server, in a registry of their own."""
 
     def __init__(self, settings: Settings, lifecycle: Lifecycle) -> None:
-        disable_created_metrics()  # a second series for every counter, of no use to rates
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for every counter, of no use to rates
         self.registry = CollectorRegistry()
         for collector in (PROCESS_COLLECTOR, PLATFORM_COLLECTOR, GC_COLLECTOR):
             self.registry.register(collector)

@@ -1,0 +1,151 @@
+"""Train a tumour classifier on scikit-learn's Wisconsin breast cancer data and log it to MLflow.
+
+An ordinary MLflow training script: it knows nothing of the cluster it runs in. MLflow's own variables
+(MLFLOW_TRACKING_URI, MLFLOW_RUN_ID) say where to log; FAIRLEAD_PARAMS holds the parameters as a JSON object of strings.
+
+Parameters (all optional):
+    C            inverse of the regularisation strength (1.0)
+    max_iter     iterations of the solver (1000)
+    test_size    share of the rows that is held out (0.25)
+    seed         of the split (7)
+    crash        "true" makes the training fail with exit code 7, to see what a failure looks like
+"""
+
+import json
+import logging
+import os
+import sys
+import time
+import traceback
+from dataclasses import dataclass
+
+started = time.monotonic()
+
+
+def say(message: str) -> None:
+    """Print one line of progress with the seconds since the start."""
+    print(f"{time.monotonic() - started:6.1f} s  {message}", flush=True)
+
+
+say("loading libraries")
+os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")  # the image has no git, and MLflow would say so at length
+
+import mlflow  # noqa: E402
+import mlflow.sklearn  # noqa: E402
+import pandas as pd  # noqa: E402
+import sklearn  # noqa: E402
+import skops  # noqa: E402
+from mlflow.models import infer_signature  # noqa: E402
+from sklearn.datasets import load_breast_cancer  # noqa: E402
+from sklearn.linear_model import LogisticRegression  # noqa: E402
+from sklearn.metrics import accuracy_score, log_loss, roc_auc_score  # noqa: E402
+from sklearn.model_selection import train_test_split  # noqa: E402
+from sklearn.pipeline import Pipeline, make_pipeline  # noqa: E402
+from sklearn.preprocessing import StandardScaler  # noqa: E402
+
+CRASH_EXIT_CODE = 7
+REQUIREMENTS = [f"scikit-learn=={sklearn.__version__}", f"skops=={skops.__version__}", f"pandas=={pd.__version__}"]
+"""What the model needs, said here: MLflow would load the model once more in a process of its own to find out."""
+
+
+class AskedToFail(Exception):
+    """The parameter `crash` is true."""
+
+
+@dataclass(frozen=True)
+class Params:
+    """What may be varied; the names are those of the parameters."""
+
+    C: float = 1.0
+    max_iter: int = 1000
+    test_size: float = 0.25
+    seed: int = 7
+    crash: bool = False
+
+
+def parse_params(text: str) -> Params:
+    """Read the parameters from a JSON object of strings. Raises ValueError for a name or value that does not fit."""
+    given = json.loads(text)
+    known = Params.__dataclass_fields__
+    if unknown := sorted(set(given) - set(known)):
+        raise ValueError(f"params: expected some of {sorted(known)}, got {unknown}")
+    convert = {"C": float, "max_iter": int, "test_size": float, "seed": int, "crash": lambda value: value == "true"}
+    return Params(**{name: convert[name](value) for name, value in given.items()})
+
+
+def load_split(params: Params) -> tuple[pd.DataFrame, pd.DataFrame, pd.Series, pd.Series]:
+    """The data, split the same way for the same seed: features to train and test, then labels to train and test."""
+    features, labels = load_breast_cancer(return_X_y=True, as_frame=True)
+    return tuple(
+        train_test_split(features, labels, test_size=params.test_size, random_state=params.seed, stratify=labels)
+    )
+
+
+def fit(params: Params, features: pd.DataFrame, labels: pd.Series) -> Pipeline:
+    """Scale the features and fit a logistic regression."""
+    if params.crash:
+        raise AskedToFail("crash=true: this training was asked to fail")
+    return make_pipeline(StandardScaler(), LogisticRegression(C=params.C, max_iter=params.max_iter)).fit(
+        features, labels
+    )
+
+
+def score(model: Pipeline, features: pd.DataFrame, labels: pd.Series) -> dict[str, float]:
+    """The metrics on the held-out rows."""
+    probabilities = model.predict_proba(features)
+    return {
+        "accuracy": float(accuracy_score(labels, model.predict(features))),
+        "log_loss": float(log_loss(labels, probabilities)),
+        "roc_auc": float(roc_auc_score(labels, probabilities[:, 1])),
+    }
+
+
+def held_out(model: Pipeline, features: pd.DataFrame, labels: pd.Series) -> dict[str, object]:
+    """The held-out rows with the model's own answers, so that anyone can check what a server makes of them."""
+    return {
+        "columns": list(features.columns),
+        "rows": features.to_numpy().tolist(),
+        "labels": labels.tolist(),
+        "predict": model.predict(features).tolist(),
+        "probabilities": model.predict_proba(features).tolist(),
+    }
+
+
+def train(params: Params) -> None:
+    """Train, score and log one model in the current run."""
+    mlflow.log_params({name: value for name, value in vars(params).items() if name != "crash"})
+    x_train, x_test, y_train, y_test = load_split(params)
+    say(f"training on {len(x_train)} rows, {len(x_test)} held out")
+    model = fit(params, x_train, y_train)
+    metrics = score(model, x_test, y_test)
+    mlflow.log_metrics(metrics)
+    say("metrics " + " ".join(f"{name}={value:.4f}" for name, value in metrics.items()))
+    mlflow.log_dict(held_out(model, x_test, y_test), "heldout.json")
+    # The default format is skops, which the built-in server loads; a pickle it refuses.
+    mlflow.sklearn.log_model(
+        model,
+        name="model",
+        signature=infer_signature(x_train, model.predict(x_train)),
+        input_example=x_test.head(3),
+        pip_requirements=REQUIREMENTS,
+    )
+    say("logged the model")
+
+
+def main() -> int:
+    """Train in the run that MLFLOW_RUN_ID names, or in a new one; the exit code."""
+    logging.getLogger("mlflow.utils.environment").setLevel(logging.ERROR)  # the image has no pip either
+    params = parse_params(os.environ.get("FAIRLEAD_PARAMS") or "{}")
+    try:
+        with mlflow.start_run() as run:
+            say(f"run {run.info.run_id} at {mlflow.get_tracking_uri()}")
+            train(params)
+    except AskedToFail:
+        traceback.print_exc()
+        return CRASH_EXIT_CODE
+    say("done")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

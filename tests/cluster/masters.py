@@ -15,13 +15,7 @@ from tests.cluster.progress import ClusterError, last_lines, wait_until
 
 READY_SECONDS = 60.0
 
-AUDIT_POLICY = """\
-apiVersion: audit.k8s.io/v1
-kind: Policy
-omitStages: [RequestReceived, ResponseStarted]
-rules:
-  - level: Metadata
-"""
+AUDIT_POLICY = Path(__file__).parent / "audit-policy.yaml"
 
 
 @dataclass(frozen=True)
@@ -78,8 +72,6 @@ class Masters:
         names = ["kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local"]
         hosts = [self.address, "127.0.0.1", first_service_ip, "localhost", *names]
         serving = self.authority.issue("apiserver", "/CN=kube-apiserver", hosts)
-        policy = self.folder / "audit-policy.yaml"
-        policy.write_text(AUDIT_POLICY)
         args: list[str | Path] = [
             binary("kube-apiserver"),
             f"--etcd-servers=http://127.0.0.1:{self.etcd_port}",
@@ -95,7 +87,7 @@ class Masters:
             "--authorization-mode=Node,RBAC",
             "--enable-admission-plugins=NodeRestriction",
             "--allow-privileged=true",
-            f"--audit-policy-file={policy}",
+            f"--audit-policy-file={AUDIT_POLICY}",
             f"--audit-log-path={self.audit_log}",
             "--audit-log-mode=blocking",
             "--audit-log-maxsize=4096",

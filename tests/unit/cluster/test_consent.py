@@ -1,0 +1,62 @@
+"""Asking before a machine is changed."""
+
+import io
+from pathlib import Path
+
+import pytest
+from tests.cluster import consent
+from tests.cluster.node import Node
+from tests.cluster.progress import ClusterError
+
+NODE = Node(7)
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatch:
+    """A machine without container programs where nobody is at a terminal and no answer was given."""
+    monkeypatch.delenv("FAIRLEAD_BARE", raising=False)
+    monkeypatch.setenv("FAIRLEAD_STATE", str(tmp_path))
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    monkeypatch.setattr(consent, "foreign_programs", lambda node: [])
+    return monkeypatch
+
+
+def test_an_empty_machine_with_nobody_at_it_is_not_asked_about(
+    machine: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    consent.ask(NODE)
+    assert capsys.readouterr().err == ""
+
+
+def test_a_machine_that_runs_containers_is_left_alone_when_nobody_can_be_asked(machine: pytest.MonkeyPatch) -> None:
+    machine.setattr(consent, "foreign_programs", lambda node: ["dockerd"])
+    with pytest.raises(ClusterError, match="FAIRLEAD_BARE=1"):
+        consent.ask(NODE)
+
+
+def test_the_answer_may_be_given_beforehand(machine: pytest.MonkeyPatch) -> None:
+    machine.setattr(consent, "foreign_programs", lambda node: ["dockerd"])
+    machine.setenv("FAIRLEAD_BARE", "1")
+    consent.ask(NODE)
+
+
+@pytest.mark.parametrize("answer", ["\n", "n\n", "what?\n", ""])
+def test_somebody_at_a_terminal_who_does_not_say_yes_stops_it(machine: pytest.MonkeyPatch, answer: str) -> None:
+    machine.setattr("sys.stdin", Terminal(answer))
+    with pytest.raises(ClusterError, match="nothing was changed"):
+        consent.ask(NODE)
+
+
+def test_somebody_at_a_terminal_is_told_what_will_change_and_may_say_yes(
+    machine: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    machine.setattr("sys.stdin", Terminal("yes\n"))
+    consent.ask(NODE)
+    told = capsys.readouterr().err
+    for change in ("fairlead-7", "10.245.7.1/30", NODE.pod_cidr, str(NODE.state), "apt-get", "make down"):
+        assert change in told

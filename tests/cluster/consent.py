@@ -1,4 +1,7 @@
-"""Asks before changing a machine that somebody uses. FAIRLEAD_BARE=1 is the answer given beforehand."""
+"""Asks before changing a machine that somebody uses. FAIRLEAD_BARE=1 is the answer given beforehand.
+
+CI=true counts as that answer where nobody is at a terminal: a CI machine is there to be used.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ def ask(node: Node) -> None:
         return
     found = foreign_programs(node)
     at_terminal = sys.stdin.isatty()
-    if not found and not at_terminal:
+    if not at_terminal and (not found or os.environ.get("CI") == "true"):
         return
     for line in plan(node, found):
         say(line)

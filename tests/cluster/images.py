@@ -38,13 +38,17 @@ def build(
         base_id = _ensure_base() if base else ""
         key = content_key(dockerfile, context, args, base_id)
         record = cache_dir("images") / f"{_file_name(ref)}.json"
-        if _known(record, key) and image_id(ref) is not None:
+        before = image_id(ref)
+        if _known(record, key) and before is not None:
             return
         record.unlink(missing_ok=True)
         log = cache_dir("logs") / f"image-{_file_name(ref)}.log"
         with step(f"build image {ref}"):
             run(_build_command(ref, dockerfile, context, args), what=f"image {ref}", env=environment(), log=log)
         record.write_text(json.dumps({"ref": ref, "key": key}))
+        if before is not None and before != image_id(ref):
+            # Layers that the new image shares stay; without this every change of a source file would fill the disk.
+            subprocess.run([*buildah(), "rmi", before], env=environment(), capture_output=True, check=False)
 
 
 def image_id(ref: str) -> str | None:

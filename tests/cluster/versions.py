@@ -59,6 +59,7 @@ APISERVER_BINARIES = (
     _kubernetes("kube-apiserver"),
     _kubernetes("kubectl"),
     _kubernetes("kube-controller-manager"),
+    Binary("kindconfig", "kubernetes", "./kindconfig"),
 )
 NODE_BINARIES = (
     *APISERVER_BINARIES,
@@ -69,6 +70,6 @@ NODE_BINARIES = (
     Binary("coredns", "kubernetes", "./coredns", f"-s -w -X github.com/coredns/coredns/coremain.GitCommit=v{COREDNS}"),
     Binary("pause", "kubernetes", "./pause"),
 )
-ALL_BINARIES = (*NODE_BINARIES, Binary("kindconfig", "kubernetes", "./kindconfig"))
+ALL_BINARIES = NODE_BINARIES
 GROUPS = {"apiserver": APISERVER_BINARIES, "node": NODE_BINARIES, "all": ALL_BINARIES}
 TOOLS = tuple(item for item in NODE_BINARIES if item.name in ("kubectl", "helm"))

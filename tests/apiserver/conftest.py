@@ -9,6 +9,9 @@ from uuid import uuid4
 import httpx
 import pytest
 from tests.apiserver.client import CustomResources, Kubectl
+from tests.apiserver.controllers import Controllers
+from tests.apiserver.mlflow_server import Mlflow, mlflow_server
+from tests.apiserver.objects import Objects
 from tests.cluster import Client, ControlPlane
 from tests.cluster import control_plane as start_control_plane
 
@@ -75,3 +78,22 @@ def kubectl(control_plane: ControlPlane, namespace: str) -> Kubectl:
 def resources(api: httpx.Client, namespace: str) -> CustomResources:
     """Raw requests for the two kinds in the test's namespace."""
     return CustomResources(api, namespace)
+
+
+@pytest.fixture(scope="session")
+def mlflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mlflow]:
+    """A real MLflow server with sqlite, shared by the session: tests use experiments and models of their own."""
+    with mlflow_server(tmp_path_factory.mktemp("mlflow")) as server:
+        yield server
+
+
+@pytest.fixture
+def objects(api: httpx.Client, namespace: str) -> Objects:
+    """The objects of the test's namespace."""
+    return Objects(api, namespace)
+
+
+@pytest.fixture
+def controllers(objects: Objects) -> Controllers:
+    """Plays Kubernetes' controllers in the test's namespace."""
+    return Controllers(objects)

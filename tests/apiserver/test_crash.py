@@ -1,0 +1,219 @@
+"""The operator is killed at every write of a scenario and started anew: what it leaves behind is always the same.
+
+Each scenario names its writes, in order: the list is what the undisturbed operator is seen to write, and every entry of
+it is a place where the next life must go on. Killed `before`: the write was never sent. Killed `after`: it was
+committed, and nobody heard the answer.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from uuid import uuid4
+
+import httpx
+import pytest
+from tests.apiserver.composition import Composition, Killed, Mode, MovedClock, Trap
+from tests.apiserver.controllers import Controllers
+from tests.apiserver.end_state import end_state, events
+from tests.apiserver.mlflow_server import Mlflow
+from tests.apiserver.objects import Objects
+from tests.cluster import ControlPlane
+
+from fairlead.shell.keys import Key
+
+STATUS, EVENT = "PATCH modeldeployments/status", "POST events"
+REVISION, DEPLOYMENT, SERVICE = "PATCH controllerrevisions", "PATCH deployments", "PATCH services"
+RETIRE = ("DELETE deployments", "DELETE services")
+TRAINING, JOB = "PATCH trainingjobs/status", "PATCH jobs"
+OPEN_RUN = ("POST experiments/create", "POST runs/create")
+REGISTER = ("POST registered-models/create", "POST model-versions/create", "POST registered-models/alias")
+CLOSE_RUN = "POST runs/update"
+
+
+@dataclass
+class Stage:
+    """One run of a scenario: a namespace of its own, the world around the operator, a clock."""
+
+    plane: ControlPlane
+    objects: Objects
+    controllers: Controllers
+    mlflow: Mlflow
+    clock: MovedClock
+
+    def operator(self, trap: Trap, *, epoch: int = 1) -> Composition:
+        """A new life of the operator, with an empty cache."""
+        return Composition(
+            self.plane,
+            self.objects.namespace,
+            clock=self.clock,
+            registry_url=self.mlflow.url,
+            trap=trap,
+            epoch=epoch,
+        )
+
+    def key(self, kind: str) -> Key:
+        """The custom resource that every scenario calls `web`."""
+        return Key(kind, self.objects.namespace, "web")
+
+
+async def create(stage: Stage) -> Callable[[], bool]:
+    """A new ModelDeployment, whose pods become ready."""
+    spec = {"container": {"image": "registry.example/web:1"}, "replicas": 2}
+    stage.objects.create({"kind": "ModelDeployment", "metadata": {"name": "web"}, "spec": spec})
+    return stage.controllers.all_ready
+
+
+async def change(stage: Stage) -> Callable[[], bool]:
+    """One that serves gets another image; the old revision retires after the grace."""
+    play = await create(stage)
+    async with stage.operator(Trap()) as operator:
+        await operator.settle(stage.key("ModelDeployment"), play)
+    stage.objects.merge("ModelDeployment", "web", {"spec": {"container": {"image": "registry.example/web:2"}}})
+    return play
+
+
+def _train(stage: Stage, end: Callable[[str], None]) -> Callable[[], bool]:
+    spec = {"container": {"image": "registry.example/trainer:1"}, "register": {"model": stage.objects.namespace}}
+    stage.objects.create({"kind": "TrainingJob", "metadata": {"name": "web"}, "spec": spec})
+
+    def play() -> bool:
+        job = stage.objects.find("Job", "web-1")
+        if job is None or (job.get("status") or {}).get("conditions"):
+            return False
+        if not (job.get("status") or {}).get("startTime"):
+            stage.controllers.job_running("web-1")
+        else:
+            end("web-1")
+        return True
+
+    return play
+
+
+async def train(stage: Stage) -> Callable[[], bool]:
+    """A TrainingJob whose trainer logs one model and ends well."""
+
+    def end(job: str) -> None:
+        container = stage.objects.get("Job", job)["spec"]["template"]["spec"]["containers"][0]
+        run_id = next(item["value"] for item in container["env"] if item["name"] == "MLFLOW_RUN_ID")
+        stage.mlflow.log_model(run_id)
+        stage.controllers.job_complete(job)
+
+    return _train(stage, end)
+
+
+async def fail(stage: Stage) -> Callable[[], bool]:
+    """A TrainingJob whose trainer exits with code 7."""
+    return _train(stage, lambda job: stage.controllers.job_failed(job, code=7, message="no data"))
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """What happens, to which kind, and the writes that the operator makes meanwhile."""
+
+    prepare: Callable[[Stage], object]
+    kind: str
+    writes: tuple[str, ...]
+
+
+CREATE = (STATUS, EVENT, REVISION, DEPLOYMENT, SERVICE, SERVICE, STATUS, EVENT, EVENT, REVISION)
+COME_UP = (STATUS, EVENT, REVISION, DEPLOYMENT, SERVICE)
+SWITCH = (STATUS, EVENT, REVISION, REVISION, SERVICE)
+LEAVE = (STATUS, REVISION, *RETIRE)
+START = (TRAINING, EVENT, *OPEN_RUN, TRAINING, JOB, TRAINING, TRAINING, EVENT)
+SCENARIOS = {
+    "create": Scenario(create, "ModelDeployment", CREATE),
+    "change": Scenario(change, "ModelDeployment", (*COME_UP, *SWITCH, *LEAVE)),
+    "train": Scenario(train, "TrainingJob", (*START, TRAINING, EVENT, *REGISTER, CLOSE_RUN, TRAINING, EVENT)),
+    "fail": Scenario(fail, "TrainingJob", (*START, TRAINING, EVENT, CLOSE_RUN)),
+}
+
+
+@pytest.fixture
+def stage(control_plane: ControlPlane, api: httpx.Client, crds: None, mlflow: Mlflow) -> Iterator[Callable[[], Stage]]:
+    """Makes stages."""
+    made: list[str] = []
+
+    def build() -> Stage:
+        name = f"crash-{uuid4().hex[:8]}"
+        api.post("/api/v1/namespaces", json={"metadata": {"name": name}}).raise_for_status()
+        made.append(name)
+        objects = Objects(api, name)
+        return Stage(control_plane, objects, Controllers(objects), mlflow, MovedClock())
+
+    yield build
+    for name in made:
+        for plural in ("modeldeployments", "trainingjobs"):
+            api.delete(f"/apis/fairlead.dev/v1alpha1/namespaces/{name}/{plural}").raise_for_status()
+
+
+@dataclass
+class Outcome:
+    """What a run of a scenario came to."""
+
+    writes: list[str]
+    end: dict[str, object]
+    events: list[tuple[str, str]]
+    killed: bool
+
+
+async def run(stage: Stage, scenario: Scenario, trap: Trap) -> Outcome:
+    """The scenario from its beginning to its end, in one life of the operator or in two."""
+    play = await scenario.prepare(stage)
+    killed = False
+    try:
+        async with stage.operator(trap) as operator:
+            await operator.settle(stage.key(scenario.kind), play)
+    except Killed:
+        killed = True
+        async with stage.operator(Trap(), epoch=2) as operator:
+            await operator.settle(stage.key(scenario.kind), play)
+    return Outcome(trap.writes, end_state(stage.objects, stage.mlflow), events(stage.objects), killed)
+
+
+@pytest.fixture(scope="session")
+def references() -> dict[str, Outcome]:
+    """The undisturbed run of each scenario; filled by the first test that asks for it."""
+    return {}
+
+
+async def reference_of(name: str, build: Callable[[], Stage], references: dict[str, Outcome]) -> Outcome:
+    """The undisturbed run of a scenario."""
+    if name not in references:
+        references[name] = await run(build(), SCENARIOS[name], Trap())
+    return references[name]
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+async def test_the_undisturbed_operator_makes_the_writes_that_the_scenario_names(
+    name: str, stage: Callable[[], Stage], references: dict[str, Outcome]
+) -> None:
+    reference = await reference_of(name, stage, references)
+    assert tuple(reference.writes) == SCENARIOS[name].writes, f"seen: {reference.writes}"
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+async def test_two_undisturbed_runs_end_alike(
+    name: str, stage: Callable[[], Stage], references: dict[str, Outcome]
+) -> None:
+    reference = await reference_of(name, stage, references)
+    again = await run(stage(), SCENARIOS[name], Trap())
+    assert (again.end, again.events) == (reference.end, reference.events)
+
+
+CASES = [
+    pytest.param(name, number, mode, id=f"{name}-killed-{mode}-{number:02d}-{write.replace('/', '.')}")
+    for name, scenario in SCENARIOS.items()
+    for number, write in enumerate(scenario.writes, start=1)
+    for mode in ("before", "after")
+]
+
+
+@pytest.mark.parametrize(("name", "number", "mode"), CASES)
+async def test_an_operator_killed_at_a_write_is_followed_by_one_that_comes_to_the_same_end(
+    name: str, number: int, mode: Mode, stage: Callable[[], Stage], references: dict[str, Outcome]
+) -> None:
+    reference = await reference_of(name, stage, references)
+    outcome = await run(stage(), SCENARIOS[name], Trap(number, mode))
+    assert outcome.killed, f"there was no write {number} in {outcome.writes}"
+    assert outcome.end == reference.end
+    # An event may die with the operator that was about to write it; none may be told twice, or be of another story.
+    assert not [item for item in outcome.events if item not in reference.events]

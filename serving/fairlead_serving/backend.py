@@ -145,7 +145,8 @@ def _load_skops(file: Path, max_bytes: int) -> Any:
     except ModelRaised as error:
         raise LoadError(str(error)) from error
     raise UntrustedTypes(
-        f"{file.name}: expected only types of scikit-learn, numpy and scipy, got {', '.join(untrusted)[:300]}"
+        f"{file.name}: expected only types that skops trusts, got {', '.join(untrusted)[:300]}; "
+        "serve such a model, trees and forests among them, from a container of your own"
     )
 
 

@@ -44,7 +44,7 @@ async def ensure_model(settings: Settings, folder: Path) -> None:
 
 
 async def _download(registry: Registry, settings: Settings, folder: Path) -> None:
-    what = f"{settings.model_name} {settings.model_version}"
+    what = f"{settings.model_name} version {settings.model_version}"
     root = await registry.artifact_root(settings.model_name, settings.model_version)
     files = await list_files(registry, root)
     if not any(file.path == MLMODEL for file in files):

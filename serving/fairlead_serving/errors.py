@@ -29,7 +29,8 @@ class PickleNotAllowed(UnsupportedFlavor):
 
 
 class UntrustedTypes(UnsupportedFlavor):
-    """The model's file names types that scikit-learn, numpy and scipy do not bring."""
+    """The model's file names types that skops does not trust: somebody else's, or scikit-learn's own that are not safe
+    to load from a stranger, as the nodes of its trees."""
 
 
 class ModelNotFound(LoadError):

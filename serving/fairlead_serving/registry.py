@@ -51,7 +51,9 @@ class Registry:
     async def artifact_root(self, name: str, version: str) -> str:
         """The path of a model version's files below the artifact proxy. Raises LoadError."""
         where = {"name": name, "version": version}
-        answer = await self._ask("/api/2.0/mlflow/model-versions/get-download-uri", where, what=f"{name} {version}")
+        answer = await self._ask(
+            "/api/2.0/mlflow/model-versions/get-download-uri", where, what=f"{name} version {version}"
+        )
         return parse_artifact_root(answer.get("artifact_uri"))
 
     async def list_folder(self, path: str) -> list[Entry]:

@@ -63,7 +63,7 @@ def parse_request(body: bytes) -> InferRequest:
     if len(set(names)) != len(names):
         raise RequestRefused("inputs", "every name once", _shown(names))
     outputs = _entries(document, "outputs") if document.get("outputs") is not None else []
-    asked = tuple(_name(entry, f"outputs[{i}]") for i, entry in enumerate(outputs))
+    asked = tuple(_name(_fields(entry, f"outputs[{i}]"), f"outputs[{i}]") for i, entry in enumerate(outputs))
     return InferRequest(id=request_id, inputs=inputs, outputs=asked)
 
 
@@ -90,23 +90,27 @@ def _entries(document: Mapping[str, object], field: str) -> list[object]:
     return entries
 
 
-def _name(entry: object, field: str) -> str:
+def _fields(entry: object, field: str) -> Mapping[str, object]:
     if not isinstance(entry, dict):
         raise RequestRefused(field, "an object", _shown(entry))
-    name = entry.get("name")
+    return entry
+
+
+def _name(fields: Mapping[str, object], field: str) -> str:
+    name = fields.get("name")
     if not isinstance(name, str) or not name:
         raise RequestRefused(f"{field}.name", "a string", _shown(name))
     return name
 
 
 def _parse_tensor(entry: object, field: str) -> Tensor:
-    name = _name(entry, field)
-    assert isinstance(entry, dict)  # noqa: S101 -- _name refuses anything else
-    datatype = entry.get("datatype")
+    fields = _fields(entry, field)
+    name = _name(fields, field)
+    datatype = fields.get("datatype")
     if not isinstance(datatype, str) or datatype not in _NUMPY_TYPES:
         raise RequestRefused(f"{field}.datatype", f"one of {', '.join(DATATYPES)}", _shown(datatype))
-    shape = _parse_shape(entry.get("shape"), f"{field}.shape")
-    data = _flatten(entry.get("data"), shape, f"{field}.data")
+    shape = _parse_shape(fields.get("shape"), f"{field}.shape")
+    data = _flatten(fields.get("data"), shape, f"{field}.data")
     return Tensor(name, _to_array(data, datatype, f"{field}.data").reshape(shape))
 
 

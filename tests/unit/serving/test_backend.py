@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from sklearn.linear_model import LinearRegression, LogisticRegression, RidgeClassifier
+from sklearn.tree import DecisionTreeClassifier
 from tests.unit.serving.models import COLUMNS, classifier, iris, write_model
 
 from fairlead_serving.backend import Model, Output, load_model, warm_up
@@ -70,6 +71,12 @@ def test_a_type_of_somebody_elses_is_refused(tmp_path: Path) -> None:
     features, labels = iris()
     folder = write_model(tmp_path, Foreign(max_iter=500).fit(features, labels))
     with pytest.raises(UntrustedTypes, match=r"got .*Foreign"):
+        load(folder)
+
+
+def test_a_tree_is_refused_since_its_nodes_are_read_unchecked(tmp_path: Path) -> None:
+    folder = write_model(tmp_path, DecisionTreeClassifier().fit(*iris()))
+    with pytest.raises(UntrustedTypes, match=r"got sklearn\.tree\._tree\.Tree; serve such a model"):
         load(folder)
 
 

@@ -57,7 +57,7 @@ async def test_a_registry_that_is_not_there_is_unavailable_at_the_deadline() -> 
 @pytest.mark.parametrize(
     ("reply", "expected", "message"),
     [
-        ((404, b"{}"), ModelNotFound, "churn 2: expected a registered model version, got HTTP 404"),
+        ((404, b"{}"), ModelNotFound, "churn version 2: expected a registered model version, got HTTP 404"),
         ((403, b"Invalid Host header"), RegistryUnavailable, "got 403; check its --allowed-hosts"),
         ((401, b""), RegistryUnavailable, "got 401"),
         ((400, b"{}"), LoadError, "got 400"),

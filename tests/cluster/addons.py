@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from tests.cluster import versions
 from tests.cluster.kubectl import Client
 from tests.cluster.node import Node
 
-VOLUMES = 3
+VOLUMES = 6
 VOLUME_SIZE = "2Gi"
 
 # No `forward`: names outside the cluster are refused at once instead of timing out, and the tests need none.
@@ -30,7 +31,8 @@ COREFILE = """\
 
 
 def apply(node: Node, client: Client) -> None:
-    """Create or update all of it with one `kubectl apply`."""
+    """Create or update all of it with one `kubectl apply`; volumes whose claim is gone are emptied and free again."""
+    _forget_released_volumes(client)
     items = [*_dns_access(), *_dns_server(node), *_volumes(node)]
     document = json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
     client.kubectl("apply", "--server-side", "--force-conflicts", "--field-manager=cluster", "-f", "-", input=document)
@@ -103,6 +105,14 @@ def _dns_server(node: Node) -> list[dict[str, Any]]:
 def _volumes(node: Node) -> list[dict[str, Any]]:
     """Volumes of no class: the node has no default StorageClass, so a claim without a class binds to one of these."""
     return [_volume(node.state / "volumes" / str(index), f"local-{index}") for index in range(VOLUMES)]
+
+
+def _forget_released_volumes(client: Client) -> None:
+    volumes = json.loads(client.kubectl("get", "persistentvolumes", "-o", "json"))["items"]
+    for volume in volumes:
+        if volume["status"].get("phase") == "Released":
+            client.kubectl("delete", "persistentvolume", volume["metadata"]["name"])
+            shutil.rmtree(volume["spec"]["hostPath"]["path"], ignore_errors=True)
 
 
 def _volume(folder: Path, name: str) -> dict[str, Any]:

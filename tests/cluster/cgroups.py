@@ -24,11 +24,22 @@ def create(node: Node) -> None:
     for hierarchy in hierarchies():
         folder = hierarchy / node.name
         folder.mkdir(exist_ok=True)
+        for controlled in (hierarchy, folder):
+            _enable_controllers(controlled)
         for name in ("cpuset.cpus", "cpuset.mems"):
             # A new cpuset of version 1 is empty, and nothing can run in an empty one.
             own = folder / name
             if own.exists() and (hierarchy / name).exists() and not own.read_text().strip():
                 own.write_text((hierarchy / name).read_text())
+
+
+def _enable_controllers(folder: Path) -> None:
+    # Version 2 hands a controller down only when told to; where systemd runs, most are on already. Version 1 has
+    # no such files, and a controller that cannot be handed down is left to the kubelet to complain about.
+    controllers = folder / "cgroup.controllers"
+    for name in controllers.read_text().split() if controllers.exists() else []:
+        with contextlib.suppress(OSError):
+            (folder / "cgroup.subtree_control").write_text(f"+{name}")
 
 
 def kill_all(node: Node) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 from pathlib import Path
 
 from tests.cluster.node import Node
 from tests.cluster.progress import run
+
+BRIDGE_SETTINGS = Path("/proc/sys/net/bridge/bridge-nf-call-iptables")
 
 
 def create(node: Node) -> None:
@@ -26,8 +27,12 @@ def create(node: Node) -> None:
     # So that a test on the host can also reach a pod or a Service by its own address.
     for cidr in (node.pod_cidr, node.service_cidr):
         _ip("route", "replace", cidr, "via", node.node_ip)
-    forward = "echo 1 > /proc/sys/net/ipv4/ip_forward"
-    run(["nsenter", f"--net=/run/netns/{node.name}", "sh", "-c", forward], what="forwarding inside the node")
+    if not BRIDGE_SETTINGS.exists():
+        subprocess.run(["modprobe", "br_netfilter"], capture_output=True, check=False)  # built in on some kernels
+    bridge = BRIDGE_SETTINGS
+    # Pods reach Services through the namespace's own iptables, also when both ends are on its bridge.
+    write = f"echo 1 > /proc/sys/net/ipv4/ip_forward; [ ! -e {bridge} ] || echo 1 > {bridge}"
+    run(["nsenter", f"--net=/run/netns/{node.name}", "sh", "-c", write], what="forwarding inside the node")
 
 
 def delete(node: Node) -> None:
@@ -44,8 +49,3 @@ def _link_exists(name: str) -> bool:
 
 def _ip(*args: str) -> str:
     return run(["ip", *args], what="network of the node")
-
-
-def links() -> list[str]:
-    """The host's network interfaces, sorted."""
-    return sorted(link["ifname"] for link in json.loads(_ip("-json", "link", "show")))

@@ -62,8 +62,9 @@ def test_a_model_trained_on_a_matrix_gets_a_matrix(tmp_path: Path) -> None:
 
 def test_a_pickle_is_refused_unless_it_is_allowed(tmp_path: Path) -> None:
     folder = write_model(tmp_path, classifier(), pickle=True)
-    with pytest.raises(PickleNotAllowed, match="expected the skops format, got cloudpickle"):
+    with pytest.raises(PickleNotAllowed, match="expected the skops format, got cloudpickle") as caught:
         load(folder)
+    assert caught.value.reason == "UnsupportedFlavor"
     assert load(folder, allow_pickle=True).output_names == ("predict", "probabilities")
 
 

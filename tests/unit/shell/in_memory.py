@@ -1,0 +1,159 @@
+"""Hand-written ports for the shell: a clock that is moved, a cluster and a registry that are dictionaries."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from tests.property.simulated import SimulatedCluster
+from tests.unit.builders import DEFAULTS, NOW, Body
+
+from fairlead.api.kinds import ResourceType
+from fairlead.api.manifests import Manifest
+from fairlead.api.model_deployment import ModelRef, ResolvedModel
+from fairlead.api.reasons import Reason
+from fairlead.core.world import Allowed, Run
+from fairlead.errors import FairleadError, RegistryError
+from fairlead.shell.gather import Frame
+from fairlead.shell.keys import Key
+
+MD = Key("ModelDeployment", "team", "churn")
+TJ = Key("TrainingJob", "team", "fit")
+FRAME = Frame(defaults=DEFAULTS, allowed=Allowed(), retirement_grace_seconds=30, epoch=1, operator_id="operator-1")
+
+
+class FakeClock:
+    """Time passes only by `advance` and by sleeping."""
+
+    def __init__(self) -> None:
+        self.seconds = 1000.0
+        self.slept: list[float] = []
+
+    def now(self) -> datetime:
+        return NOW + timedelta(seconds=self.seconds - 1000.0)
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.seconds += seconds
+        await asyncio.sleep(0)
+
+    def advance(self, seconds: float) -> None:
+        self.seconds += seconds
+
+
+class InMemoryCluster:
+    """ports.Cluster over the simulated objects. `fails` holds the error that a verb raises next."""
+
+    def __init__(self, *bodies: Body) -> None:
+        self.world = SimulatedCluster()
+        self.calls: list[str] = []
+        self.fails: dict[str, FairleadError] = {}
+        self.events: list[Mapping[str, Any]] = []
+        self.forced: list[bool] = []
+        self.warning_texts: list[str] = []
+        for body in bodies:
+            self.world.put(body)
+
+    def _call(self, verb: str) -> None:
+        self.calls.append(verb)
+        if verb in self.fails:
+            raise self.fails[verb]
+
+    async def get(self, kind: str, namespace: str, name: str) -> Mapping[str, Any] | None:
+        self._call("get")
+        return self.world.get(kind, name)
+
+    async def list(self, resource: ResourceType, namespace: str, selector: str) -> Sequence[Mapping[str, Any]]:
+        self._call(f"list {resource.kind} {namespace or 'everywhere'} {selector or 'all'}")
+        if "list" in self.fails:
+            raise self.fails["list"]
+        return self.world.of_kind(resource.kind)
+
+    async def apply(self, manifest: Manifest, *, force: bool) -> Mapping[str, Any]:
+        self._call("apply")
+        self.forced.append(force)
+        return self.world.apply(manifest)
+
+    async def delete(self, kind: str, namespace: str, name: str, uid: str) -> None:
+        self._call("delete")
+        self.world.delete(kind, name, uid)
+
+    async def patch_status(
+        self, kind: str, namespace: str, name: str, operations: Sequence[Mapping[str, Any]]
+    ) -> Mapping[str, Any]:
+        self._call("patch")
+        return self.world.patch_status(kind, name, operations)
+
+    async def record_event(self, event: Manifest) -> None:
+        self._call("event")
+        self.events.append(event)
+
+    async def warnings(self, namespace: str, uid: str) -> Sequence[str]:
+        self._call("warnings")
+        return self.warning_texts
+
+
+@dataclass
+class InMemoryRegistry:
+    """ports.Registry; `calls` keeps what was asked."""
+
+    answer: ResolvedModel | None = None
+    run: Run | None = None
+    models: list[tuple[str, str]] = field(default_factory=list)
+    version: str = ""
+    alias: str = ""
+    down: bool = False
+    open: list[tuple[str, str]] = field(default_factory=list)
+    calls: list[tuple[Any, ...]] = field(default_factory=list)
+
+    def _call(self, *what: Any) -> None:
+        self.calls.append(what)
+        if self.down:
+            raise RegistryError(Reason.REGISTRY_UNAVAILABLE, "no answer")
+
+    async def resolve(self, model: ModelRef) -> ResolvedModel:
+        self._call("resolve", model.name)
+        if self.answer is None:
+            raise RegistryError(Reason.MODEL_NOT_FOUND, "no such model")
+        return self.answer
+
+    async def find_run(self, uid: str, namespace: str) -> Run | None:
+        self._call("find_run", uid, namespace)
+        return self.run
+
+    async def open_run(self, name: str, namespace: str, tags: Mapping[str, str]) -> None:
+        self._call("open_run", name, namespace, dict(tags))
+        self.run = Run("run-1", "1", "http://mlflow/run", "RUNNING")
+
+    async def close_run(self, run_id: str, end: str) -> None:
+        self._call("close_run", run_id, end)
+        if self.run:
+            self.run = Run(self.run.run_id, self.run.experiment_id, self.run.url, end)
+
+    async def open_runs(self, operator_id: str) -> Sequence[tuple[str, str]]:
+        self._call("open_runs", operator_id)
+        return self.open
+
+    async def logged_models(self, run_id: str, experiment_id: str) -> Sequence[tuple[str, str]]:
+        self._call("logged_models", run_id, experiment_id)
+        return self.models
+
+    async def find_version(self, model: str, uid: str) -> str:
+        self._call("find_version", model, uid)
+        return self.version
+
+    async def register(self, model: str, *, source: str, run_id: str, model_id: str, tags: Mapping[str, str]) -> None:
+        self._call("register", model, source, run_id, model_id, dict(tags))
+        self.version = "1"
+
+    async def alias_target(self, model: str, alias: str) -> str:
+        self._call("alias_target", model, alias)
+        return self.alias
+
+    async def set_alias(self, model: str, alias: str, version: str) -> None:
+        self._call("set_alias", model, alias, version)
+        self.alias = version

@@ -1,7 +1,7 @@
 """Hand-written ports for the shell: a clock that is moved, a cluster and a registry that are dictionaries."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,6 +21,13 @@ from fairlead.shell.keys import Key
 MD = Key("ModelDeployment", "team", "churn")
 TJ = Key("TrainingJob", "team", "fit")
 FRAME = Frame(defaults=DEFAULTS, allowed=Allowed(), retirement_grace_seconds=30, epoch=1, operator_id="operator-1")
+
+
+async def until(done: Callable[[], object]) -> None:
+    """Let the other tasks run until something holds; five real seconds at most."""
+    async with asyncio.timeout(5):
+        while not done():  # noqa: ASYNC110 -- nothing tells of the moment
+            await asyncio.sleep(0)
 
 
 class FakeClock:

@@ -1,0 +1,239 @@
+"""Gather, decide, apply, and again; and what becomes of a key whose reconcile fails."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+from tests.unit.builders import Body, serving_body, training_body
+from tests.unit.shell.in_memory import FRAME, MD, TJ, FakeClock, InMemoryCluster, InMemoryRegistry, until
+
+from fairlead.errors import FairleadError, ReadAgain, Refused, RetryLater
+from fairlead.shell.apply import Applier
+from fairlead.shell.cache import Cache
+from fairlead.shell.gather import Frame, Gatherer
+from fairlead.shell.keys import Key
+from fairlead.shell.loop import MOST_EFFECTS, Loop, Unsettled
+from fairlead.shell.queue import WorkQueue
+from fairlead.shell.telemetry import Telemetry
+
+
+class RecordingTelemetry(Telemetry):
+    """Keeps the results."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.results: list[tuple[str, str]] = []
+
+    def reconciled(self, kind: str, result: str, seconds: float) -> None:
+        self.results.append((kind, result))
+        super().reconciled(kind, result, seconds)
+
+
+class Bench:
+    """A loop with everything around it in memory."""
+
+    def __init__(self, *bodies: Body, frame: Callable[[], Frame] = lambda: FRAME) -> None:
+        self.clock = FakeClock()
+        self.cluster = InMemoryCluster(*bodies)
+        self.registry = InMemoryRegistry()
+        self.cache = Cache()
+        self.queue = WorkQueue(self.clock, jitter=lambda seconds: seconds)
+        self.telemetry = RecordingTelemetry()
+        self.gone: list[Key] = []
+        for body in self.cluster.world.objects.values():
+            self.cache.put(body)
+        self.loop = Loop(
+            queue=self.queue,
+            cache=self.cache,
+            gatherer=Gatherer(self.cache, self.cluster, self.registry, self.clock),
+            applier=Applier(self.cache, self.cluster, self.registry, self.clock),
+            clock=self.clock,
+            telemetry=self.telemetry,
+            frame=frame,
+            gone=self.gone.append,
+        )
+
+    @contextlib.asynccontextmanager
+    async def running(self, concurrency: int = 2) -> AsyncIterator[None]:
+        task = asyncio.create_task(self.loop.run(concurrency))
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def work(self, *keys: Key, results: int) -> list[tuple[str, str]]:
+        """The results after these keys were added."""
+        for key in keys:
+            self.queue.add(key)
+        async with self.running():
+            await until(lambda: len(self.telemetry.results) >= results)
+        return self.telemetry.results
+
+    def next_look(self) -> float:
+        """Seconds until the queue would hand out a key by itself."""
+        wait = self.queue._until_next()
+        assert wait is not None
+        return wait
+
+
+@pytest.fixture(autouse=True)
+def quiet(caplog: pytest.LogCaptureFixture) -> None:
+    """What the loop logs is asked for where it matters."""
+    caplog.set_level(logging.DEBUG)
+
+
+async def test_a_reconcile_goes_on_until_nothing_is_left_to_do() -> None:
+    bench = Bench(serving_body())
+    assert await bench.work(MD, results=1) == [("ModelDeployment", "settled")]
+    assert [write.split()[1] for write in bench.cluster.world.writes] == [
+        "ModelDeployment",
+        "ControllerRevision",
+        "Deployment",
+        "Service",
+        "Service",
+    ]
+    assert bench.next_look() == 15.5, "the plan's appointment is kept"
+
+
+async def test_both_kinds_are_decided() -> None:
+    bench = Bench(serving_body(), training_body())
+    await bench.work(MD, TJ, results=2)
+    assert bench.cluster.world.get("Job", "fit-1")
+    assert bench.cluster.world.get("Service", "churn")
+
+
+async def test_a_settled_world_costs_no_write() -> None:
+    bench = Bench(serving_body())
+    await bench.loop.reconcile(MD)
+    writes = len(bench.cluster.world.writes)
+    calls = len(bench.cluster.calls)
+    await bench.loop.reconcile(MD)
+    assert (len(bench.cluster.world.writes), len(bench.cluster.calls)) == (writes, calls)
+
+
+async def test_a_key_whose_resource_is_gone_is_told_and_forgotten() -> None:
+    bench = Bench()
+    assert await bench.loop.reconcile(MD) is None
+    assert (bench.gone, bench.cluster.calls) == ([MD], [])
+
+
+@pytest.mark.parametrize("error", [RetryLater("busy"), ReadAgain("conflict")])
+async def test_a_failure_that_may_pass_comes_back_with_backoff(error: FairleadError) -> None:
+    bench = Bench(serving_body())
+    bench.cluster.fails["patch"] = error
+    assert await bench.work(MD, results=1) == [("ModelDeployment", "retry")]
+    assert bench.next_look() == pytest.approx(0.1)
+    bench.telemetry.results.clear()
+    bench.clock.advance(0.2)
+    await bench.work(results=1)
+    assert bench.next_look() == pytest.approx(0.2)
+
+
+async def test_success_forgets_the_backoff() -> None:
+    bench = Bench(serving_body())
+    bench.cluster.fails["patch"] = RetryLater("busy")
+    await bench.work(MD, results=1)
+    bench.cluster.fails.clear()
+    bench.telemetry.results.clear()
+    await bench.work(MD, results=1)
+    assert bench.queue.fail(MD) == pytest.approx(0.1)
+
+
+async def test_a_registry_that_fails_in_a_write_is_tried_again() -> None:
+    bench = Bench(training_body(status={"phase": "Pending", "attempt": 1}))
+
+    async def broken(*_: object) -> None:
+        bench.registry._call("open_run")
+
+    bench.registry.open_run = broken  # type: ignore[method-assign,assignment]
+    asked = bench.registry.find_run
+
+    async def find_run(uid: str, namespace: str) -> None:
+        await asked(uid, namespace)
+        bench.registry.down = len(bench.registry.calls) > 1
+
+    bench.registry.find_run = find_run  # type: ignore[method-assign,assignment]
+    assert await bench.work(TJ, results=1) == [("TrainingJob", "retry")]
+
+
+async def test_a_stored_object_that_does_not_fit_is_told_and_not_retried(caplog: pytest.LogCaptureFixture) -> None:
+    bench = Bench(serving_body(replicas="many"))
+    assert await bench.work(MD, results=1) == [("ModelDeployment", "invalid")]
+    assert bench.queue._until_next() is None
+    (record,) = [item for item in caplog.records if item.levelno == logging.ERROR]
+    assert "replicas" in record.__dict__["error"]
+
+
+async def test_a_bug_in_one_key_does_not_stop_the_others(caplog: pytest.LogCaptureFixture) -> None:
+    bench = Bench(serving_body(), training_body())
+
+    async def buggy(*_: object) -> None:
+        raise KeyError("a bug")
+
+    bench.registry.find_run = buggy  # type: ignore[method-assign,assignment]
+    results = await bench.work(TJ, MD, results=2)
+    assert sorted(results) == [("ModelDeployment", "settled"), ("TrainingJob", "error")]
+    assert bench.cluster.world.get("Service", "churn")
+    assert any(record.exc_info for record in caplog.records), "the traceback is logged"
+    assert bench.next_look() == pytest.approx(0.1), "the key with the bug comes back"
+
+
+async def test_a_refusal_becomes_a_condition_and_no_error() -> None:
+    bench = Bench(serving_body())
+    bench.cluster.world.refused_kinds.add("Deployment")
+    assert await bench.work(MD, results=1) == [("ModelDeployment", "settled")]
+    status = bench.cluster.world.objects[("ModelDeployment", "churn")]["status"]
+    assert {"Stalled": "Rejected"}.items() <= {item["type"]: item["reason"] for item in status["conditions"]}.items()
+    assert bench.next_look() <= 10.5
+
+
+async def test_a_refused_status_is_retried_with_backoff() -> None:
+    bench = Bench(serving_body())
+    bench.cluster.fails["patch"] = Refused("no", code=403)
+    with pytest.raises(RetryLater, match="no"):
+        await bench.loop.reconcile(MD)
+
+
+async def test_a_fight_over_a_field_is_stopped() -> None:
+    bench = Bench(serving_body())
+    put = bench.cache.put
+
+    def forgetful(body: Body) -> bool:
+        kept = put(body)
+        if body["kind"] == "Service":
+            bench.cache.remove(body)
+        return kept
+
+    bench.cache.put = forgetful  # type: ignore[method-assign,assignment]
+    with pytest.raises(Unsettled, match="another writer changes the same fields"):
+        await bench.loop.reconcile(MD)
+    assert len(bench.cluster.world.writes) == MOST_EFFECTS
+
+
+async def test_a_reconcile_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fairlead.shell.loop.RECONCILE_TIMEOUT_SECONDS", 0.01)
+    bench = Bench(training_body())
+
+    async def hanging(*_: object) -> None:
+        await asyncio.sleep(3600)
+
+    bench.registry.find_run = hanging  # type: ignore[method-assign,assignment]
+    assert await bench.work(TJ, results=1) == [("TrainingJob", "retry")]
+
+
+async def test_a_cancelled_worker_leaves_the_queue_in_order() -> None:
+    bench = Bench(training_body())
+    entered = asyncio.Event()
+
+    async def hanging(*_: object) -> None:
+        entered.set()
+        await asyncio.sleep(3600)
+
+    bench.registry.find_run = hanging  # type: ignore[method-assign,assignment]
+    bench.queue.add(TJ)
+    async with bench.running():
+        await asyncio.wait_for(entered.wait(), timeout=5)
+    assert bench.queue.oldest_seconds() == 0

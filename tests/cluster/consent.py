@@ -26,7 +26,9 @@ def ask(node: Node) -> None:
     for line in plan(node, found):
         say(line)
     if not at_terminal:
-        raise ClusterError("this machine runs containers already and nobody can be asked: set FAIRLEAD_BARE=1 to go on")
+        raise ClusterError(
+            f"{', '.join(found)} runs here already and nobody can be asked: set FAIRLEAD_BARE=1 to go on"
+        )
     print("Go on? [y/N] ", end="", file=sys.stderr, flush=True)
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         raise ClusterError("not confirmed; nothing was changed")
@@ -52,7 +54,7 @@ def foreign_programs(node: Node) -> list[str]:
     own = {supervisor.pid(name) for name in supervisor.names()}
     found = set()
     for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and int(entry.name) not in own and not _of_a_node(entry, node):
+        if entry.name.isdigit() and int(entry.name) not in own and not _harmless(entry, node):
             try:
                 name = (entry / "comm").read_text().strip()
             except OSError:
@@ -62,10 +64,11 @@ def foreign_programs(node: Node) -> list[str]:
     return sorted(found)
 
 
-def _of_a_node(entry: Path, node: Node) -> bool:
-    # Another node of this harness, or a control plane of the apiserver tier, is no reason to ask.
+def _harmless(entry: Path, node: Node) -> bool:
+    # Another node of this harness, or a control plane of the apiserver tier, is no reason to ask; nor is a process that
+    # has ended and waits for its parent, whose command line is empty.
     try:
         command = (entry / "cmdline").read_bytes()
     except OSError:
         return True
-    return str(node.state.parent).encode() in command or b"--audit-policy-file" in command
+    return not command or str(node.state.parent).encode() in command or b"--audit-policy-file" in command

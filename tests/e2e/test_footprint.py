@@ -1,7 +1,7 @@
 """A node comes and goes without a trace: what it could leave behind is compared before and after its whole life.
 
-The node is a second one beside the cluster of the other tests, which goes on undisturbed; what belongs to that one is
-left out of the comparison, because its pods come and go meanwhile.
+The node is a second one beside the cluster of the other tests, which goes on undisturbed. What belongs to that one, or
+to a control plane of another test run, is left out of the comparison, because it comes and goes meanwhile.
 """
 
 import json
@@ -27,10 +27,15 @@ def second_node() -> Iterator[BareCluster]:
 
 
 def footprint() -> dict[str, list[str]]:
-    return {
-        kind: [each for each in found if not any(mark in each for mark in MARKS_OF_MAIN)]
-        for kind, found in take().items()
-    }
+    return {kind: [each for each in found if not of_others(kind, each)] for kind, found in take().items()}
+
+
+def of_others(kind: str, entry: str) -> bool:
+    if any(mark in entry for mark in MARKS_OF_MAIN):
+        return True
+    # A node's components name its state folder; those of a control plane without a node name a test's own folder.
+    component = any(f"/{name} --" in entry for name in ("etcd", "kube-apiserver", "kube-controller-manager"))
+    return kind == "processes" and component and f"{MAIN.state.parent}/" not in entry
 
 
 def test_a_node_that_ran_pods_leaves_nothing_behind(second_node: BareCluster) -> None:

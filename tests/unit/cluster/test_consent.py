@@ -1,12 +1,14 @@
 """Asking before a machine is changed."""
 
 import io
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 from tests.cluster import consent
 from tests.cluster.node import Node
-from tests.cluster.progress import ClusterError
+from tests.cluster.progress import ClusterError, wait_until
 
 NODE = Node(7)
 
@@ -74,3 +76,25 @@ def test_somebody_at_a_terminal_is_told_what_will_change_and_may_say_yes(
     told = capsys.readouterr().err
     for change in ("fairlead-7", "10.245.7.1/30", NODE.pod_cidr, str(NODE.state), "apt-get", "make down"):
         assert change in told
+
+
+def stand_in(folder: Path, program: str) -> str:
+    """A program that the kernel knows by the name of a foreign one, because it is a copy of `program` under it."""
+    return shutil.copy2(str(shutil.which(program)), folder / "k0s")
+
+
+def test_a_running_container_program_is_found(tmp_path: Path) -> None:
+    with subprocess.Popen([stand_in(tmp_path, "sleep"), "60"]) as process:
+        try:
+            assert "k0s" in consent.foreign_programs(NODE)
+        finally:
+            process.kill()
+
+
+def test_a_container_program_that_has_ended_is_not_found(tmp_path: Path) -> None:
+    with subprocess.Popen([stand_in(tmp_path, "true")]) as process:
+        stat = Path(f"/proc/{process.pid}/stat")
+        ended = lambda: None if ") Z " in stat.read_text() else "it still runs"  # noqa: E731
+        wait_until("the end of the stand-in", ended, 5.0, lambda: "")
+        assert (stat.parent / "comm").read_text() == "k0s\n"
+        assert "k0s" not in consent.foreign_programs(NODE)

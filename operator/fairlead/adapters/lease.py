@@ -63,7 +63,9 @@ class Elector:
         while True:
             held = self.elected.is_set()
             try:
-                won = await asyncio.wait_for(self._attempt(), timeout=self._terms.retry_seconds * 2)
+                # Not wait_for: before Python 3.12 it swallows a cancellation that comes together with the answer.
+                async with asyncio.timeout(self._terms.retry_seconds * 2):
+                    won = await self._attempt()
             except (FairleadError, TimeoutError) as error:
                 log.warning("lease request failed", extra={"error": str(error) or type(error).__name__})
                 won = False

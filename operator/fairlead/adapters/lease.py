@@ -111,6 +111,8 @@ class Elector:
             return False
         lease = response.json()
         mine = self._holder(lease) == self._terms.identity
+        if not mine:
+            self._valid_until = float("-inf")  # deposed, even if our own reckoning has seconds left
         if not mine and not self._expired(lease):
             return False
         spec = dict(lease.get("spec") or {})

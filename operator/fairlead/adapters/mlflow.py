@@ -236,7 +236,7 @@ def _sort(code: int, body: bytes, path: str) -> dict[str, Any]:
     try:
         found = json.loads(body) if body else {}
     except ValueError:
-        found = {}
+        found = None  # a proxy's page, for example
     if code == 200 and isinstance(found, dict):
         return found
     kind = str(found.get("error_code", "")) if isinstance(found, dict) else ""

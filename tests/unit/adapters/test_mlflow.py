@@ -1,0 +1,272 @@
+"""Calls and answers of MLflow 3.17, as a real server gave them; that it still gives them is tested with one."""
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+from tests.unit.shell.in_memory import FakeClock
+
+from fairlead.adapters import mlflow
+from fairlead.adapters.mlflow import MlflowRegistry, MlflowRun
+from fairlead.api.model_deployment import ModelRef, ResolvedModel
+from fairlead.errors import RegistryError
+
+NOW_MILLISECONDS = 1777896000000
+MISSING = httpx.Response(404, json={"error_code": "RESOURCE_DOES_NOT_EXIST", "message": "none"})
+
+
+class Bench:
+    """The adapter over canned answers by path; `sent` keeps path and fields of each call."""
+
+    def __init__(self, answers: dict[str, Any] | None = None, url: str = "http://mlflow:5000/") -> None:
+        self.answers = answers or {}
+        self.sent: list[tuple[str, str, dict[str, Any]]] = []
+        self.registry = MlflowRegistry(url, FakeClock())
+        self.registry._http = httpx.AsyncClient(transport=httpx.MockTransport(self._answer))
+
+    def _answer(self, request: httpx.Request) -> httpx.Response:
+        path = request.url.path.removeprefix("/api/2.0/mlflow/")
+        fields = dict(request.url.params) if request.method == "GET" else json.loads(request.content)
+        self.sent.append((request.method, path, fields))
+        found = self.answers.get(path, {})
+        if isinstance(found, list):
+            found = found.pop(0)
+        if isinstance(found, Exception):
+            raise found
+        return found if isinstance(found, httpx.Response) else httpx.Response(200, json=found)
+
+
+def model(*aliases: tuple[str, str]) -> dict[str, Any]:
+    named = [{"alias": alias, "version": version} for alias, version in aliases]
+    return {"registered_model": {"name": "churn"} | ({"aliases": named} if named else {})}
+
+
+async def failure(bench: Bench, **asked: str) -> tuple[str, str]:
+    with pytest.raises(RegistryError) as caught:
+        await bench.registry.resolve(ModelRef(name="churn", **asked))
+    return caught.value.reason, str(caught.value)
+
+
+# -- resolving
+
+
+async def test_an_alias_is_the_version_that_it_points_at() -> None:
+    bench = Bench({"registered-models/get": model(("champion", "2"), ("candidate", "7"))})
+    found = await bench.registry.resolve(ModelRef(name="churn", alias="candidate"))
+    assert found == ResolvedModel(name="churn", alias="candidate", version="7")
+    assert bench.sent == [("GET", "registered-models/get", {"name": "churn"})]
+
+
+async def test_a_version_is_itself_when_it_exists() -> None:
+    bench = Bench({"model-versions/get": {"model_version": {}}})
+    found = await bench.registry.resolve(ModelRef(name="churn", version="3"))
+    assert found == ResolvedModel(name="churn", version="3")
+
+
+@pytest.mark.parametrize(("aliases", "known"), [((), "none"), ((("champion", "1"), ("beta", "2")), "beta, champion")])
+async def test_an_alias_that_is_missing_is_told_with_those_there_are(aliases: Any, known: str) -> None:
+    reason, text = await failure(Bench({"registered-models/get": model(*aliases)}), alias="candidate")
+    assert reason == "ModelAliasNotFound"
+    assert text == f"spec.model.alias: expected an alias of churn ({known}), got candidate"
+
+
+async def test_a_model_that_is_missing_is_told_by_name() -> None:
+    answers = {"registered-models/get": MISSING, "model-versions/get": MISSING}
+    for asked in ({"alias": "candidate"}, {"version": "3"}):
+        reason, text = await failure(Bench(answers), **asked)
+        assert (reason, text) == (
+            "ModelNotFound",
+            "spec.model.name: expected a registered model of MLflow, got churn",
+        )
+
+
+async def test_a_version_that_is_missing_is_told_apart_from_its_model() -> None:
+    bench = Bench({"model-versions/get": MISSING, "registered-models/get": model()})
+    assert await failure(bench, version="3") == (
+        "ModelVersionNotFound",
+        "spec.model.version: expected a version of churn, got 3",
+    )
+
+
+# -- errors
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason", "said"),
+    [
+        (httpx.Response(403, text="Invalid Host header"), "RegistryForbidden", "--allowed-hosts"),
+        (httpx.Response(401, json={"message": "who are you"}), "RegistryForbidden", "who are you"),
+        (httpx.Response(500, text="<html>"), "RegistryUnavailable", "500 to /registered-models/get: <html>"),
+        (httpx.Response(404, text="not here"), "RegistryUnavailable", "404"),
+        (httpx.Response(400, json={"error_code": "INVALID_PARAMETER_VALUE"}), "RegistryUnavailable", "INVALID_P"),
+        (httpx.Response(200, text="<html>"), "RegistryUnavailable", "<html>"),
+        (httpx.Response(200, json=["a", "list"]), "RegistryUnavailable", "200"),
+        (httpx.Response(200, content=b"x" * (4 * 1024 * 1024 + 1)), "RegistryUnavailable", "more than 4194304 bytes"),
+        (httpx.ConnectTimeout("slow"), "RegistryUnavailable", "no answer from MLflow at http://mlflow:5000: Connect"),
+    ],
+)
+async def test_an_answer_that_is_no_answer_has_a_word_and_what_was_said(answer: Any, reason: str, said: str) -> None:
+    found, text = await failure(Bench({"registered-models/get": answer}), alias="candidate")
+    assert found == reason
+    assert said in text
+
+
+async def test_without_a_url_every_question_says_so() -> None:
+    bench = Bench(url="")
+    assert await failure(bench, alias="candidate") == ("RegistryNotConfigured", "the setting registry.url is empty")
+    assert bench.sent == []
+
+
+async def test_a_long_error_is_cut() -> None:
+    _, text = await failure(Bench({"registered-models/get": httpx.Response(500, text="x" * 9000)}), alias="a")
+    assert len(text) < 400
+
+
+# -- runs
+
+EXPERIMENT = {"experiment": {"experiment_id": "5"}}
+
+
+async def test_a_run_is_found_by_the_tag_in_the_namespace_s_experiment() -> None:
+    run = {"runs": [{"info": {"run_id": "r", "status": "RUNNING"}}]}
+    bench = Bench({"experiments/get-by-name": EXPERIMENT, "runs/search": run})
+    found = await bench.registry.find_run("uid-1", "team")
+    assert found == MlflowRun("r", "5", "http://mlflow:5000/#/experiments/5/runs/r", "RUNNING")
+    assert bench.sent[0][2] == {"experiment_name": "fairlead/team"}
+    assert bench.sent[1][2]["filter"] == "tags.`fairlead.trainingjob.uid` = 'uid-1'"
+    assert bench.sent[1][2]["experiment_ids"] == ["5"]
+
+
+async def test_without_an_experiment_or_a_run_there_is_none() -> None:
+    assert await Bench({"experiments/get-by-name": MISSING}).registry.find_run("uid-1", "team") is None
+    assert await Bench({"experiments/get-by-name": EXPERIMENT}).registry.find_run("uid-1", "team") is None
+
+
+async def test_a_run_is_opened_with_its_tags_in_an_experiment_that_is_made_when_it_is_missing() -> None:
+    bench = Bench({"experiments/get-by-name": MISSING, "experiments/create": {"experiment_id": "6"}})
+    await bench.registry.open_run("team/fit", "team", {"a": "b"})
+    assert bench.sent[1] == ("POST", "experiments/create", {"name": "fairlead/team"})
+    assert bench.sent[2] == (
+        "POST",
+        "runs/create",
+        {
+            "experiment_id": "6",
+            "run_name": "team/fit",
+            "start_time": NOW_MILLISECONDS,
+            "tags": [{"key": "a", "value": "b"}],
+        },
+    )
+
+
+async def test_an_experiment_that_someone_else_made_at_the_same_moment_is_used() -> None:
+    exists = httpx.Response(400, json={"error_code": "RESOURCE_ALREADY_EXISTS"})
+    bench = Bench({"experiments/get-by-name": [MISSING, EXPERIMENT], "experiments/create": exists})
+    await bench.registry.open_run("team/fit", "team", {})
+    assert bench.sent[-1][2]["experiment_id"] == "5"
+
+
+async def test_an_experiment_that_cannot_be_made_is_an_error() -> None:
+    broken = httpx.Response(500, json={})
+    bench = Bench({"experiments/get-by-name": MISSING, "experiments/create": broken})
+    with pytest.raises(RegistryError):
+        await bench.registry.open_run("team/fit", "team", {})
+
+
+async def test_a_run_ends_with_its_status_and_time() -> None:
+    bench = Bench()
+    await bench.registry.close_run("r", "FAILED")
+    assert bench.sent == [("POST", "runs/update", {"run_id": "r", "status": "FAILED", "end_time": NOW_MILLISECONDS})]
+
+
+async def test_open_runs_are_those_of_this_operator_in_all_namespaces() -> None:
+    tags = [{"key": "x", "value": "y"}, {"key": "fairlead.trainingjob.uid", "value": "uid-1"}]
+    bench = Bench(
+        {
+            "experiments/search": {"experiments": [{"experiment_id": "5"}, {"experiment_id": "6"}]},
+            "runs/search": {"runs": [{"info": {"run_id": "r"}, "data": {"tags": tags}}]},
+        }
+    )
+    assert await bench.registry.open_runs("operator-1") == [("r", "uid-1")]
+    assert bench.sent[0][2]["filter"] == "name LIKE 'fairlead/%'"
+    assert bench.sent[1][2]["experiment_ids"] == ["5", "6"]
+    assert "tags.`fairlead.operator.id` = 'operator-1'" in bench.sent[1][2]["filter"]
+
+
+async def test_without_experiments_no_run_is_looked_for() -> None:
+    bench = Bench()
+    assert await bench.registry.open_runs("operator-1") == []
+    assert len(bench.sent) == 1
+
+
+# -- models and versions
+
+
+async def test_only_logged_models_whose_upload_is_complete_count() -> None:
+    infos = [
+        {"info": {"model_id": "m-1", "status": "LOGGED_MODEL_READY"}},
+        {"info": {"model_id": "m-2", "status": "LOGGED_MODEL_PENDING"}},
+        {"info": {"model_id": "m-3"}},
+    ]
+    bench = Bench({"logged-models/search": {"models": infos}})
+    assert await bench.registry.logged_models("r", "5") == [("m-1", "models:/m-1")]
+    assert bench.sent[0][2]["filter"] == "source_run_id = 'r'"
+    assert await Bench().registry.logged_models("r", "5") == []
+
+
+async def test_a_version_is_found_by_its_tag_the_first_one_if_there_are_two() -> None:
+    def version(number: str, uid: str) -> dict[str, Any]:
+        return {"version": number, "tags": [{"key": "fairlead.trainingjob.uid", "value": uid}]}
+
+    found = [version("10", "uid-1"), version("9", "uid-1"), version("1", "other"), {"version": "2"}]
+    bench = Bench({"model-versions/search": {"model_versions": found}})
+    assert await bench.registry.find_version("churn", "uid-1") == "9"
+    assert bench.sent[0][2]["filter"] == "name = 'churn' AND tags.`fairlead.trainingjob.uid` = 'uid-1'"
+    assert await Bench().registry.find_version("churn", "uid-1") == ""
+
+
+@pytest.mark.parametrize("exists", [True, False])
+async def test_a_version_is_registered_and_its_model_made_when_it_is_missing(exists: bool) -> None:
+    bench = Bench({"registered-models/get": model() if exists else MISSING})
+    await bench.registry.register("churn", source="models:/m-1", run_id="r", model_id="m-1", tags={"a": "b"})
+    assert ("POST", "registered-models/create", {"name": "churn"}) in bench.sent or exists
+    assert [path for _, path, _ in bench.sent].count("registered-models/create") == (0 if exists else 1)
+    assert bench.sent[-1] == (
+        "POST",
+        "model-versions/create",
+        {
+            "name": "churn",
+            "source": "models:/m-1",
+            "run_id": "r",
+            "model_id": "m-1",
+            "tags": [{"key": "a", "value": "b"}],
+        },
+    )
+
+
+async def test_where_an_alias_points_is_read_and_nowhere_is_empty() -> None:
+    bench = Bench({"registered-models/get": model(("candidate", "7"))})
+    assert await bench.registry.alias_target("churn", "candidate") == "7"
+    assert await bench.registry.alias_target("churn", "champion") == ""
+    assert await Bench({"registered-models/get": MISSING}).registry.alias_target("churn", "a") == ""
+
+
+async def test_an_alias_is_set() -> None:
+    bench = Bench()
+    await bench.registry.set_alias("churn", "candidate", "7")
+    assert bench.sent == [("POST", "registered-models/alias", {"name": "churn", "alias": "candidate", "version": "7"})]
+
+
+@pytest.fixture
+async def opened() -> AsyncIterator[MlflowRegistry]:
+    registry = MlflowRegistry("http://mlflow:5000", FakeClock())
+    yield registry
+    await registry.close()
+
+
+async def test_a_request_has_a_time_out_and_is_never_redirected(opened: MlflowRegistry) -> None:
+    assert opened._http.timeout.read == mlflow._TIMEOUT_SECONDS
+    assert not opened._http.follow_redirects
+    await opened.close()
+    assert opened._http.is_closed

@@ -5,6 +5,7 @@ import asyncio
 import logging
 import os
 import random  # noqa: TID251 -- the one place that draws numbers
+import signal
 import socket
 import sys
 from collections.abc import Iterator
@@ -146,20 +147,34 @@ class Operator:
         lead = asyncio.create_task(self._lead(), name="lead")
         # Kopf ends every task that was started after its own; ours was started before.
         await asyncio.sleep(0)
-        watching = asyncio.create_task(watch(registry, self._settings.watch_namespaces), name="watch")
+        ready = asyncio.Event()
+        watching = asyncio.create_task(watch(registry, self._settings.watch_namespaces, ready), name="watch")
+        told = asyncio.create_task(_told_to_stop(ready), name="signals")
         try:
-            done, _ = await asyncio.wait({lead, watching}, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait({lead, watching, told}, return_when=asyncio.FIRST_COMPLETED)
             if lead in done:
                 lead.result()
                 return 1
-            watching.result()
+            for task in done:
+                task.result()
             return 0
         finally:
-            for task in (lead, watching):
+            # The lease goes back before the watch streams end: the standby waits for nothing else.
+            for task in (told, lead, watching):
                 task.cancel()
-            await asyncio.gather(lead, watching, return_exceptions=True)
+                await asyncio.gather(task, return_exceptions=True)
             await self._registry.close()
             await runner.cleanup()
+
+
+async def _told_to_stop(ready: asyncio.Event) -> None:
+    """Returns at SIGTERM or SIGINT. Takes Kopf's place once it is set up: Kopf gives running tasks five seconds."""
+    await ready.wait()
+    told = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, told.set)
+    await told.wait()
+    log.info("told to stop")
 
 
 def _terms(settings: Settings) -> LeaseTerms:

@@ -1,5 +1,6 @@
 """The only Kopf handlers. Each keeps the object in the cache and adds a key to the queue; none of them decides."""
 
+import asyncio
 import logging
 from collections.abc import Sequence
 from typing import Any, cast
@@ -45,13 +46,14 @@ def register(registry: kopf.OperatorRegistry, cache: Cache, queue: WorkQueue) ->
         kopf.on.event(resource.group, resource.version, resource.plural, registry=registry, id="seen")(seen)
 
 
-async def watch(registry: kopf.OperatorRegistry, namespaces: Sequence[str]) -> None:
-    """Runs the watch streams until the process is told to stop, or a stream dies for good."""
+async def watch(registry: kopf.OperatorRegistry, namespaces: Sequence[str], ready: asyncio.Event) -> None:
+    """Runs the watch streams until cancelled, or until one dies for good. `ready`: Kopf's start-up is over."""
     logging.getLogger("kopf.objects").setLevel(logging.WARNING)
     await kopf.operator(
         registry=registry,
         settings=kopf_settings(),
         standalone=True,
+        ready_flag=ready,
         # Kopf would ask for the user's name, and a numeric user of an image has none.
         identity=cast(Any, "fairlead"),
         clusterwide=not namespaces,

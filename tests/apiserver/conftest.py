@@ -4,6 +4,7 @@ import ssl
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import httpx
@@ -12,6 +13,7 @@ from tests.apiserver.client import CustomResources, Kubectl
 from tests.apiserver.controllers import Controllers
 from tests.apiserver.mlflow_server import Mlflow, mlflow_server
 from tests.apiserver.objects import Objects
+from tests.apiserver.operator_process import SHORT_LEASE, OperatorProcess, StartOperator
 from tests.cluster import Client, ControlPlane
 from tests.cluster import control_plane as start_control_plane
 
@@ -97,3 +99,19 @@ def objects(api: httpx.Client, namespace: str) -> Objects:
 def controllers(objects: Objects) -> Controllers:
     """Plays Kubernetes' controllers in the test's namespace."""
     return Controllers(objects)
+
+
+@pytest.fixture
+def start_operator(control_plane: ControlPlane, namespace: str, tmp_path: Path) -> Iterator[StartOperator]:
+    """Starts operators that watch the test's namespace alone, with a short lease; ends them after the test."""
+    started: list[OperatorProcess] = []
+
+    def start(user: str = "operator-a", **settings: Any) -> OperatorProcess:
+        merged = {"watchNamespaces": [namespace], "lease": SHORT_LEASE, "retirementGraceSeconds": 1, **settings}
+        operator = OperatorProcess.start(control_plane, tmp_path, user=user, namespace=namespace, settings=merged)
+        started.append(operator)
+        return operator
+
+    yield start
+    for operator in started:
+        operator.kill()

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import httpx
 import yaml
@@ -19,6 +19,7 @@ from tests.cluster.progress import last_lines
 REPOSITORY = Path(__file__).parents[2]
 READY_SECONDS = 30.0
 STOP_SECONDS = 15.0
+SHORT_LEASE = {"durationSeconds": 3, "renewSeconds": 1, "retrySeconds": 0.5}
 
 
 @dataclass
@@ -109,3 +110,11 @@ class OperatorProcess:
     def thaw(self) -> None:
         """SIGCONT."""
         self.process.send_signal(signal.SIGCONT)
+
+
+class StartOperator(Protocol):
+    """The fixture `start_operator`: `start_operator("operator-b", retirementGraceSeconds=5)`."""
+
+    def __call__(self, user: str = "operator-a", **settings: Any) -> OperatorProcess:
+        """A running operator, its cache filled; `settings` as in the settings file."""
+        ...

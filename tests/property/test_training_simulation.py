@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 from hypothesis import given, note
 from hypothesis import strategies as st
-
 from tests.property.training_simulation import TrainingSimulation
 from tests.unit.builders import container_status
 
@@ -16,6 +15,13 @@ def _registry(*, down: bool) -> Action:
         world.registry.down = down
 
     return f"registry {'down' if down else 'up'}", change
+
+
+def _registry_writes(*, fail: bool) -> Action:
+    def change(world: TrainingSimulation) -> None:
+        world.registry.read_only = fail
+
+    return f"registry {'fails' if fail else 'takes'} writes", change
 
 
 def _new_leader(world: TrainingSimulation) -> None:
@@ -56,6 +62,7 @@ ACTIONS: list[Action] = [
     ("a new leader", _new_leader),
     ("alias moved", _move_alias),
     *(_registry(down=down) for down in (True, False)),
+    *(_registry_writes(fail=fail) for fail in (True, False)),
     *(_leave_run(status) for status in ("FINISHED", "FAILED", "RUNNING")),
     *(_warn(text) for text in ("", "exceeded quota: gpu", "denied by a policy")),
     ("refuse Jobs", lambda world: world.cluster.refused_kinds.add("Job")),
@@ -91,7 +98,7 @@ def test_every_story_ends_once_the_registry_answers_and_the_trainer_ends(story: 
     for name, act in story:
         note(name)
         act(world)
-    world.registry.down = False
+    world.registry.down = world.registry.read_only = False
     world.cluster.refused_kinds.clear()
     world.reconcile()
     world.succeed(*([model] if model else []))

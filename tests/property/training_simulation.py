@@ -2,17 +2,18 @@
 
 from typing import Any
 
+from tests.property.simulated import SimulatedCluster
+from tests.unit.builders import UID, Body, container_status, pod_body, stamp, training_body, training_world
+
 from fairlead.api.names import ANNOTATION_APPLIED
 from fairlead.api.reasons import Reason
 from fairlead.api.training_job import TrainingJobStatus, TrainingPhase
 from fairlead.core.effects import Apply, CloseRun, Effect, OpenRun, Plan, RegisterVersion, SetAlias, WriteStatus
 from fairlead.core.training import decide_training
 from fairlead.core.world import LoggedModel, RegistryFacts, RegistryProblem, Run, TrainingWorld
-from fairlead.errors import Refused
+from fairlead.errors import Refused, RegistryError
 from fairlead.render.status_patch import render_status_patch
 from fairlead.shell.loop import MOST_EFFECTS
-from tests.property.simulated import SimulatedCluster
-from tests.unit.builders import UID, Body, container_status, pod_body, stamp, training_body, training_world
 
 
 class SimulatedRegistry:
@@ -24,6 +25,7 @@ class SimulatedRegistry:
         self.versions: list[str] = []
         self.alias = ""
         self.down = False
+        self.read_only = False
 
     def facts(self, phase: TrainingPhase | None) -> RegistryFacts | RegistryProblem:
         """What shell/gather.py would ask for in this phase."""
@@ -37,6 +39,11 @@ class SimulatedRegistry:
         models = tuple(LoggedModel(name, f"models:/{name}") for name in self.logged)
         version = self.versions[0] if self.versions else ""
         return RegistryFacts(run, models, version, self.alias if version else "")
+
+    def write(self) -> None:
+        """Every write asks here."""
+        if self.down or self.read_only:
+            raise RegistryError(Reason.REGISTRY_UNAVAILABLE, "database is locked")
 
     def close(self, run_id: str, status: str) -> None:
         """A run ends."""
@@ -117,14 +124,14 @@ class TrainingSimulation:
 
     # -- the operator
 
-    def world(self, refused: str = "") -> TrainingWorld:
+    def world(self, refused: str = "", problem: RegistryProblem | None = None) -> TrainingWorld:
         """What the operator would gather."""
         objects = [*self.cluster.of_kind("Job"), *self.cluster.of_kind("Pod")]
         running = self.job is not None and not self.ended()
         return training_world(
             self.body,
             objects,
-            registry=RegistryFacts() if running else self.registry.facts(self.status.phase),
+            registry=RegistryFacts() if running else problem or self.registry.facts(self.status.phase),
             now=self.cluster.now,
             epoch=self.epoch,
             job_warning=self.warning,
@@ -137,9 +144,9 @@ class TrainingSimulation:
 
     def reconcile(self, most: int = MOST_EFFECTS) -> int:
         """The loop of shell/loop.py; at most so many effects. How many there were; a crash comes after `most`."""
-        refused = ""
+        refused, problem = "", None
         for count in range(most):
-            plan = decide_training(self.world(refused))
+            plan = decide_training(self.world(refused, problem))
             if not plan.effects:
                 return count
             try:
@@ -147,6 +154,9 @@ class TrainingSimulation:
             except Refused as error:
                 assert not refused, f"refused twice in one reconcile: {error}"
                 refused = str(error)
+            except RegistryError as error:
+                assert not problem, f"the registry failed twice in one reconcile: {error}"
+                problem = RegistryProblem(Reason(error.reason), str(error))
         assert most < MOST_EFFECTS, f"not settled after {most} effects: {self.cluster.writes[-most:]}"
         return most
 
@@ -161,18 +171,22 @@ class TrainingSimulation:
                 self.announced += [item.reason.value for item in announcements]
                 self.check_status()
             case OpenRun():
+                self.registry.write()
                 self.cluster.writes.append("open run")
                 number = len(self.registry.runs) + 1
                 self.registry.runs.append(Run(f"run-{number}", "1", "http://mlflow/run", "RUNNING"))
                 assert number == 1, "one run per TrainingJob"
             case RegisterVersion():
+                self.registry.write()
                 self.cluster.writes.append("register")
                 self.registry.versions.append(str(len(self.registry.versions) + 1))
                 assert self.registry.versions == ["1"], "one version per TrainingJob"
             case SetAlias(_, _, version):
+                self.registry.write()
                 self.cluster.writes.append("alias")
                 self.registry.alias = version
             case CloseRun(run_id, status):
+                self.registry.write()
                 self.cluster.writes.append("close run")
                 assert self.job is None or self.ended(), "the run stays open while the trainer runs"
                 self.registry.close(run_id, status)

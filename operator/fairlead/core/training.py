@@ -113,8 +113,11 @@ def _start(world: TrainingWorld) -> Plan:
         return _registry_waits(world, world.registry, TrainingPhase.PENDING)
     run = world.registry.run
     if run is None:
+        opening = OpenRun(f"{meta.namespace}/{meta.name}", lineage_tags(world))
+        if world.resource.status.phase is TrainingPhase.PENDING:
+            return Plan((opening,))  # a status that says "opening" would take turns with the reason why it fails
         status = _status(world, TrainingPhase.PENDING, Reason.PENDING, "opening the MLflow run")
-        return _plan(world, status, OpenRun(f"{meta.namespace}/{meta.name}", lineage_tags(world)))
+        return _plan(world, status, opening)
     known = RunStatus(id=run.run_id, experiment_id=run.experiment_id, url=run.url)
     job = render_job(meta, spec, run=known, attempt=FIRST_ATTEMPT, defaults=world.defaults)
     made = Apply(stamped(job), absent=True)
@@ -165,18 +168,18 @@ def _register(world: TrainingWorld) -> Plan:
     """The trainer ended well: register its one logged model, move the alias, say so."""
     resource = world.resource
     wanted = resource.spec.register_
-    registering = _status(world, TrainingPhase.REGISTERING, Reason.REGISTERING, f"registering {wanted.model}")
     if isinstance(world.registry, RegistryProblem):
         return _registry_waits(world, world.registry, TrainingPhase.REGISTERING)
     if resource.status.phase is not TrainingPhase.REGISTERING:
-        return _plan(world, registering)
+        text = f"registering {wanted.model}"
+        return _plan(world, _status(world, TrainingPhase.REGISTERING, Reason.REGISTERING, text))
     facts = world.registry
     if not facts.version:
-        return _register_version(world, registering)
+        return _register_version(world)
     if facts.aliased_version != facts.version:
-        return _plan(world, registering, SetAlias(wanted.model, wanted.alias, facts.version))
+        return Plan((SetAlias(wanted.model, wanted.alias, facts.version),))
     if facts.run and facts.run.status != "FINISHED":
-        return _plan(world, registering, CloseRun(facts.run.run_id, "FINISHED"))
+        return Plan((CloseRun(facts.run.run_id, "FINISHED"),))
     version = ModelVersionStatus(name=wanted.model, version=facts.version, alias=wanted.alias)
     text = f"{wanted.model} version {facts.version} is registered; alias {wanted.alias} points at it"
     status = _status(
@@ -196,7 +199,7 @@ def _completed(world: TrainingWorld) -> datetime:
     return (world.job.finished if world.job else None) or world.now
 
 
-def _register_version(world: TrainingWorld, registering: TrainingJobStatus) -> Plan:
+def _register_version(world: TrainingWorld) -> Plan:
     """One logged model becomes a version; none or several are failures that only the trainer can mend."""
     assert not isinstance(world.registry, RegistryProblem)  # noqa: S101 -- the caller has looked
     models = world.registry.logged_models
@@ -209,8 +212,7 @@ def _register_version(world: TrainingWorld, registering: TrainingJobStatus) -> P
         text = f"expected one logged model in MLflow run {run_id}, got {len(models)}: {ids}"
         return _fail(world, Finding(Reason.AMBIGUOUS_MODEL, text, final=True), exit_code=0)
     model, name = models[0], world.resource.spec.register_.model
-    effect = RegisterVersion(name, model.source, run_id, model.model_id, lineage_tags(world))
-    return _plan(world, registering, effect)
+    return Plan((RegisterVersion(name, model.source, run_id, model.model_id, lineage_tags(world)),))
 
 
 def _conflict(world: TrainingWorld, ref: ObjectRef) -> Plan:

@@ -41,13 +41,15 @@ class Frame:
 
 @dataclass(slots=True)
 class Seen:
-    """What one reconcile learnt by writing: foreign objects under our names, and a refusal by the API server."""
+    """What one reconcile learnt by writing: foreign objects under our names, refusals by API server and registry."""
 
     foreign: dict[ObjectRef, Mapping[str, Any]]
     refused: str = ""
+    problem: RegistryProblem | None = None
 
 
-def _problem(error: RegistryError) -> RegistryProblem:
+def problem_of(error: RegistryError) -> RegistryProblem:
+    """The error as a part of the world."""
     return RegistryProblem(Reason(error.reason), str(error))
 
 
@@ -106,7 +108,7 @@ class Gatherer:
         try:
             return await self._registry.resolve(asked)
         except RegistryError as error:
-            return _problem(error)
+            return problem_of(error)
 
     async def gather_training(self, key: Key, body: Mapping[str, Any], frame: Frame, seen: Seen) -> TrainingWorld:
         """The world of a TrainingJob. InvalidResource when it does not fit the schema."""
@@ -125,7 +127,7 @@ class Gatherer:
             children=children,
             job=job,
             pods=pods,
-            registry=RegistryFacts() if settled else await self._facts(resource),
+            registry=RegistryFacts() if settled else seen.problem or await self._facts(resource),
             defaults=frame.defaults,
             allowed=frame.allowed,
             operator_id=frame.operator_id,
@@ -151,4 +153,4 @@ class Gatherer:
             alias = await self._registry.alias_target(wanted.model, wanted.alias) if version else ""
             return RegistryFacts(run, tuple(LoggedModel(*item) for item in models), version, alias)
         except RegistryError as error:
-            return _problem(error)
+            return problem_of(error)

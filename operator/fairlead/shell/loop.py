@@ -13,7 +13,7 @@ from fairlead.errors import ReadAgain, Refused, RegistryError, RetryLater
 from fairlead.ports import Clock
 from fairlead.shell.apply import Applier
 from fairlead.shell.cache import Cache
-from fairlead.shell.gather import Frame, Gatherer, Seen
+from fairlead.shell.gather import Frame, Gatherer, Seen, problem_of
 from fairlead.shell.keys import Key
 from fairlead.shell.queue import WorkQueue
 from fairlead.shell.telemetry import Telemetry
@@ -123,3 +123,7 @@ class Loop:
             if seen.refused:
                 raise RetryLater(str(error)) from error
             seen.refused = str(error)
+        except RegistryError as error:
+            if seen.problem:
+                raise
+            seen.problem = problem_of(error)

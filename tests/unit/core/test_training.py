@@ -328,6 +328,29 @@ def test_a_registry_that_is_down_at_the_end_is_waited_for() -> None:
     assert world.status.phase is TrainingPhase.SUCCEEDED
 
 
+def test_a_registry_that_fails_a_write_is_told_once_and_tried_again() -> None:
+    world = TrainingSimulation()
+    world.registry.read_only = True
+    world.reconcile()
+    assert world.condition("Reconciling") == ("True", "RegistryUnavailable")
+    assert "database is locked" in world.status.conditions[0].message
+    for _ in range(3):
+        world.check_settled()
+    world.registry.read_only = False
+    world.reconcile()
+    assert world.job
+    world.run_pod()
+    world.succeed("m-1")
+    world.registry.read_only = True
+    world.reconcile()
+    assert (world.status.phase, world.condition("Reconciling")) == ("Registering", ("True", "RegistryUnavailable"))
+    for _ in range(3):
+        world.check_settled()
+    world.registry.read_only = False
+    world.reconcile()
+    assert world.status.phase is TrainingPhase.SUCCEEDED
+
+
 def watched(*pods: Body, **world: Any) -> Plan:
     body = training_body(status=status_of("Pending"))
     return decide_training(training_world(body, [job_body(body), *pods], **world))

@@ -159,6 +159,13 @@ async def test_a_registry_that_is_down_is_a_fact_of_a_training_too() -> None:
     assert world.registry == RegistryProblem(Reason.REGISTRY_UNAVAILABLE, "no answer")
 
 
+async def test_a_write_that_the_registry_has_just_failed_is_part_of_the_world() -> None:
+    problem = RegistryProblem(Reason.REGISTRY_UNAVAILABLE, "database is locked")
+    registry = InMemoryRegistry(run=RUN)
+    world = await training(training_body(), registry=registry, seen=Seen(foreign={}, problem=problem))
+    assert (world.registry, registry.calls) == (problem, [])
+
+
 async def test_only_the_pods_of_the_job_count() -> None:
     body = training_body()
     pods = [pod_body("", name="a", owner=JOB_UID), pod_body("", name="b", owner="another")]

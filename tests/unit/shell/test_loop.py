@@ -9,10 +9,14 @@ import pytest
 from tests.unit.builders import Body, serving_body, training_body
 from tests.unit.shell.in_memory import FRAME, MD, TJ, FakeClock, InMemoryCluster, InMemoryRegistry, until
 
-from fairlead.errors import FairleadError, ReadAgain, Refused, RetryLater
+from fairlead.api.reasons import Reason
+from fairlead.api.resource import parse_meta
+from fairlead.core.effects import OpenRun, Plan
+from fairlead.core.world import RegistryProblem
+from fairlead.errors import FairleadError, ReadAgain, Refused, RegistryError, RetryLater
 from fairlead.shell.apply import Applier
 from fairlead.shell.cache import Cache
-from fairlead.shell.gather import Frame, Gatherer
+from fairlead.shell.gather import Frame, Gatherer, Seen
 from fairlead.shell.keys import Key
 from fairlead.shell.loop import MOST_EFFECTS, Loop, Unsettled
 from fairlead.shell.queue import WorkQueue
@@ -142,21 +146,19 @@ async def test_success_forgets_the_backoff() -> None:
     assert bench.queue.fail(MD) == pytest.approx(0.1)
 
 
-async def test_a_registry_that_fails_in_a_write_is_tried_again() -> None:
-    bench = Bench(training_body(status={"phase": "Pending", "attempt": 1}))
+async def test_a_write_that_the_registry_fails_becomes_a_condition_and_is_tried_again() -> None:
+    bench = Bench(training_body())
 
     async def broken(*_: object) -> None:
-        bench.registry._call("open_run")
+        raise RegistryError(Reason.REGISTRY_UNAVAILABLE, "database is locked")
 
     bench.registry.open_run = broken  # type: ignore[method-assign,assignment]
-    asked = bench.registry.find_run
-
-    async def find_run(uid: str, namespace: str) -> None:
-        await asked(uid, namespace)
-        bench.registry.down = len(bench.registry.calls) > 1
-
-    bench.registry.find_run = find_run  # type: ignore[method-assign,assignment]
-    assert await bench.work(TJ, results=1) == [("TrainingJob", "retry")]
+    assert await bench.work(TJ, results=1) == [("TrainingJob", "settled")]
+    status = bench.cluster.world.objects[("TrainingJob", "fit")]["status"]
+    assert {(item["reason"], item["message"]) for item in status["conditions"]} == {
+        ("RegistryUnavailable", "database is locked")
+    }
+    assert bench.next_look() == 5.0
 
 
 async def test_a_stored_object_that_does_not_fit_is_told_and_not_retried(caplog: pytest.LogCaptureFixture) -> None:
@@ -188,6 +190,15 @@ async def test_a_refusal_becomes_a_condition_and_no_error() -> None:
     status = bench.cluster.world.objects[("ModelDeployment", "churn")]["status"]
     assert {"Stalled": "Rejected"}.items() <= {item["type"]: item["reason"] for item in status["conditions"]}.items()
     assert bench.next_look() <= 10.5
+
+
+async def test_a_registry_that_fails_twice_in_one_reconcile_is_retried_with_backoff() -> None:
+    bench = Bench(training_body())
+    seen = Seen(foreign={}, problem=RegistryProblem(Reason.REGISTRY_UNAVAILABLE, "first"))
+    bench.registry.down = True
+    plan = Plan((OpenRun("team/fit", {}),))
+    with pytest.raises(RegistryError):
+        await bench.loop._perform(TJ, parse_meta(training_body()), plan, seen)
 
 
 async def test_a_refused_status_is_retried_with_backoff() -> None:

@@ -160,6 +160,12 @@ async def test_a_run_is_opened_with_its_tags_in_an_experiment_that_is_made_when_
     )
 
 
+async def test_an_experiment_that_exists_is_used() -> None:
+    bench = Bench({"experiments/get-by-name": EXPERIMENT})
+    await bench.registry.open_run("team/fit", "team", {})
+    assert [path for _, path, _ in bench.sent] == ["experiments/get-by-name", "runs/create"]
+
+
 async def test_an_experiment_that_someone_else_made_at_the_same_moment_is_used() -> None:
     exists = httpx.Response(400, json={"error_code": "RESOURCE_ALREADY_EXISTS"})
     bench = Bench({"experiments/get-by-name": [MISSING, EXPERIMENT], "experiments/create": exists})

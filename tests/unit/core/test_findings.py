@@ -39,6 +39,12 @@ def test_a_pod_that_runs_or_is_on_its_way_shows_nothing(pod: Body) -> None:
     assert inspect(symptoms(pod)) is None
 
 
+def test_what_a_pod_that_answers_went_through_before_is_history() -> None:
+    restarting = container_status(exit_code=1, restarts=3)
+    assert inspect(symptoms(pod_body("churn-1", restarting, ready=True))) is None
+    assert inspect(symptoms(pod_body("churn-1", restarting))) is not None
+
+
 def test_no_pods_and_no_workload_show_nothing() -> None:
     assert inspect(Symptoms(None, (), builtin_server=False, now=NOW)) is None
 

@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from tests.property.simulated import Behaviour, SimulatedCluster, SimulatedPods, selected_revision
+from tests.unit.builders import UID, Body, revision_of, serving_body, serving_world
+
 from fairlead.api.model_deployment import ModelDeploymentStatus, ResolvedModel
 from fairlead.core.effects import Apply, Delete, Effect, Plan, WriteStatus
 from fairlead.core.serving import decide_serving
@@ -11,8 +14,6 @@ from fairlead.core.world import RegistryProblem, ServingWorld
 from fairlead.errors import Refused
 from fairlead.render.status_patch import render_status_patch
 from fairlead.shell.loop import MOST_EFFECTS
-from tests.property.simulated import Behaviour, SimulatedCluster, SimulatedPods, selected_revision
-from tests.unit.builders import UID, Body, revision_of, serving_body, serving_world
 
 BEHAVIOURS = {
     "example/churn:1": Behaviour("ready"),
@@ -210,5 +211,3 @@ class ServingSimulation:
         before = len(self.cluster.writes)
         self.reconcile()
         assert self.cluster.writes[before:] == []
-
-

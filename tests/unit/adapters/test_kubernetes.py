@@ -45,8 +45,8 @@ def answer(code: int = 200, **body: Any) -> httpx.Response:
     return httpx.Response(code, json=body)
 
 
-SERVICE = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "churn", "namespace": "team"}}
-EVENT = {
+SERVICE: dict[str, Any] = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "churn", "namespace": "team"}}
+EVENT: dict[str, Any] = {
     "kind": "Event",
     "metadata": {"name": "churn.1", "namespace": "team"},
     "lastTimestamp": "2026-05-04T12:00:00Z",

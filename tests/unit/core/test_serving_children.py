@@ -25,7 +25,8 @@ def slot(revision: str) -> RevisionStatus:
 
 
 def pointers(stable: str = "", candidate: str = "", previous: str = "") -> Pointers:
-    return Pointers(*(slot(name) if name else None for name in (stable, candidate, previous)), quarantine=())
+    one, two, three = (slot(name) if name else None for name in (stable, candidate, previous))
+    return Pointers(one, two, three, quarantine=())
 
 
 def target(world: ServingWorld) -> Target:

@@ -217,6 +217,12 @@ def test_a_passed_deadline_still_says_what_was_seen() -> None:
     assert message(status, "Ready").endswith("; Unschedulable: pod pod-1: 0/3 nodes")
 
 
+def test_a_finding_that_waits_for_no_room_counts_against_the_progress_deadline() -> None:
+    waits = pod_body(NAME, container_status(waiting="ErrImagePull", waiting_message="i/o timeout"))
+    status = project(role(candidate=slot(NAME, age_seconds=10**6)), [*revision_children(BODY), waits])
+    assert table(status)["Stalled"] == ("True", "ProgressDeadlineExceeded")
+
+
 def test_a_final_finding_is_not_hidden_by_a_passed_deadline() -> None:
     crashed = pod_body(NAME, container_status(exit_code=2, restarts=1))
     status = project(role(candidate=slot(NAME, age_seconds=10**6)), [*revision_children(BODY), crashed])

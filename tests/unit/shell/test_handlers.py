@@ -26,7 +26,7 @@ class Bench:
         register(self.registry, self.cache, self.queue)
 
     async def event(self, kind: str | None, body: Body) -> None:
-        handler: Any = self.registry._watching.get_all_handlers()[0].fn
+        handler: Any = next(iter(self.registry._watching.get_all_handlers())).fn
         await handler(event={"type": kind, "object": body})
 
 

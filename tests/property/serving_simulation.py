@@ -5,9 +5,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from tests.property.simulated import Behaviour, SimulatedCluster, SimulatedPods, selected_revision
-from tests.unit.builders import UID, Body, revision_of, serving_body, serving_world
+from tests.unit.builders import UID, Body, child_of, revision_of, serving_body, serving_world
 
 from fairlead.api.model_deployment import ModelDeploymentStatus, ResolvedModel
+from fairlead.api.observed import owner_uid
 from fairlead.core.effects import Apply, Delete, Effect, Plan, WriteStatus
 from fairlead.core.serving import decide_serving
 from fairlead.core.world import RegistryProblem, ServingWorld
@@ -51,6 +52,18 @@ class ServingSimulation:
     def edit_image(self, image: str) -> None:
         """The user asks for another image."""
         self.edit(container={"image": image})
+
+    def take_service_name(self) -> None:
+        """Someone makes a Service under our name, if it is free."""
+        if self.cluster.get("Service", "churn") is None:
+            theirs = {"kind": "Service", "metadata": {"name": "churn"}, "spec": {"theirs": True}}
+            self.cluster.put(child_of(self.body, theirs, ours=False))
+
+    def free_service_name(self) -> None:
+        """Someone deletes their Service again."""
+        found = self.cluster.get("Service", "churn")
+        if found and owner_uid(found) != UID:
+            self.cluster.lose("Service", "churn")
 
     def wipe_status(self) -> None:
         """The status is lost, as after the restore of a backup."""
@@ -159,6 +172,8 @@ class ServingSimulation:
     def check_apply(self, manifest: Mapping[str, Any]) -> None:
         """I2, I4, I8 and I10 for a child that is about to be written."""
         kind, meta = manifest["kind"], manifest["metadata"]
+        known = self.cluster.get(kind, meta["name"])
+        assert known is None or owner_uid(known) == UID, "I8: nothing foreign is taken over"
         assert meta["namespace"] == "team"
         assert [owner["uid"] for owner in meta["ownerReferences"]] == [UID], "a child has no other owner"
         if kind == "Deployment":

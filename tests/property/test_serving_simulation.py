@@ -91,6 +91,8 @@ ACTIONS: list[Action] = [
     ("lose the status", ServingSimulation.wipe_status),
     ("a new leader", _new_leader),
     *(_refuse(kind) for kind in ("Service", "Deployment")),
+    ("someone takes the Service's name", ServingSimulation.take_service_name),
+    ("someone frees the Service's name", ServingSimulation.free_service_name),
     ("refuse nothing", lambda world: world.cluster.refused_kinds.clear()),
 ]
 STORY = st.lists(st.sampled_from(ACTIONS), max_size=25)
@@ -121,6 +123,7 @@ def test_once_the_world_is_kind_again_what_the_spec_asks_for_serves(story: list[
         act(world)
         _no_model_without_answer(world)
     world.cluster.refused_kinds.clear()
+    world.free_service_name()
     world.edit(container={"image": "example/churn:1", "args": ["--kind"]}, model=None, replicas=2)
     world.model = None
     world.settle(120)

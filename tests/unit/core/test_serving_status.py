@@ -285,6 +285,9 @@ def test_all_traffic_goes_to_stable_or_there_is_none_with_a_reason() -> None:
     assert traffic.unavailable_reason == ""
     traffic = project(role(candidate=slot(NAME))).traffic
     assert traffic and (traffic.arms, traffic.unavailable_reason) == ((), "Starting")
+    crashed = pod_body(NAME, container_status(exit_code=2))
+    traffic = project(role(candidate=slot(NAME)), [*revision_children(BODY), crashed]).traffic
+    assert traffic and traffic.unavailable_reason == "ContainerCrashed"
 
 
 def test_the_generation_of_the_traffic_grows_when_the_arms_change_and_only_then() -> None:

@@ -174,13 +174,16 @@ def container_status(
     waiting: str = "",
     waiting_message: str = "",
     image_id: str = "",
+    again: bool = False,
 ) -> Body:
-    """A container that runs, waits (`waiting` is the reason), or has exited and waits for its restart."""
+    """A container that runs, waits (`waiting` is the reason), has exited, or runs `again` after an exit."""
     status: Body = {"name": name, "restartCount": restarts, "imageID": image_id}
     exited = {"terminated": {"exitCode": exit_code, "reason": exit_reason, "message": exit_message}}
     if waiting:
         status["state"] = {"waiting": {"reason": waiting, "message": waiting_message}}
         return status | ({"lastState": exited} if exit_code is not None else {})
+    if again:
+        return {**status, "state": {"running": {}}, "lastState": exited}
     status["state"] = exited if exit_code is not None else {"running": {}}
     return status
 

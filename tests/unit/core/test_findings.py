@@ -97,6 +97,16 @@ def test_a_container_that_waits_for_its_restart_has_crashed() -> None:
     assert found and found.reason is Reason.CONTAINER_CRASHED and found.final
 
 
+@pytest.mark.parametrize(("restarts", "final"), [(1, False), (2, True)])
+def test_a_container_that_runs_again_is_still_the_one_that_crashed_until_it_is_ready(
+    restarts: int, final: bool
+) -> None:
+    container = container_status(exit_code=7, restarts=restarts, again=True)
+    found = seen(container)
+    assert found and (found.reason, found.final) == (Reason.CONTAINER_CRASHED, final)
+    assert inspect(symptoms(pod_body("churn-1", container, ready=True))) is None
+
+
 def test_a_server_that_ends_without_an_error_has_crashed_too() -> None:
     found = seen(container_status(exit_code=0))
     assert found and found.reason is Reason.CONTAINER_CRASHED and "code 0" in found.message

@@ -153,7 +153,9 @@ def _watch(world: TrainingWorld) -> Plan:
 
 def _trainer_failure(world: TrainingWorld) -> Plan:
     """The Job failed: exit code, last lines, and whether memory was the reason."""
-    exits = [item for pod in world.pods for item in pod.containers if item.exit_code not in (None, 0)]
+    # The newest pod: an older one was taken away by the cluster, and its exit says nothing about the trainer.
+    pods = sorted(world.pods, key=lambda pod: pod.created or world.now)
+    exits = [item for pod in pods for item in pod.containers if item.exit_code not in (None, 0)]
     if not exits:
         text = world.job.failure if world.job else ""
         seen = next((pod.message for pod in world.pods if pod.message), "")

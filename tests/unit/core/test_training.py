@@ -1,5 +1,6 @@
 """Every arrow of a TrainingJob, and every way off the road."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -229,6 +230,16 @@ def test_a_job_that_failed_without_an_exit_code_says_what_its_controller_says(po
     assert after["conditions"][0]["message"].endswith(said)
     assert "exitCode" not in after
     assert after["completionTime"] == stamp(NOW)
+
+
+def test_the_exit_code_is_that_of_the_newest_pod() -> None:
+    body = training_body(status=status_of("Running"))
+    evicted = pod_body(
+        "", container_status("trainer", exit_code=137), name="b", created=NOW - timedelta(hours=1), owner=JOB_UID
+    )
+    failed = pod_body("", container_status("trainer", exit_code=7), name="a", owner=JOB_UID)
+    after = written(decide_training(training_world(body, [job_body(body, ended="Failed"), failed, evicted])))
+    assert after["exitCode"] == 7
 
 
 def test_a_trainer_that_logs_no_model_has_failed() -> None:

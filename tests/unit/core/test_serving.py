@@ -14,6 +14,7 @@ from fairlead.core.effects import Apply, Plan, WriteStatus
 from fairlead.core.serving import decide_serving
 from fairlead.core.world import Allowed, RegistryProblem
 from fairlead.render.defaults import RenderDefaults
+from fairlead.render.serving import object_labels
 
 DOWN = RegistryProblem(Reason.REGISTRY_UNAVAILABLE, "no answer")
 MODEL = {"name": "churn", "alias": "candidate"}
@@ -400,6 +401,27 @@ def test_an_operator_upgrade_writes_nothing() -> None:
     upgraded(world)
     world.epoch += 1
     world.check_settled()
+
+
+def test_a_build_that_adds_a_variable_and_a_label_to_every_pod_writes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = served_model()
+    monkeypatch.setattr("fairlead.render.pods.POD_ENV", {"NEW": "1"})
+    monkeypatch.setattr("fairlead.render.pods.POD_LABELS", {"new": "1"})
+    world.check_settled()
+
+
+def test_a_build_that_labels_the_children_anew_leaves_their_pod_templates_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = served_model()
+    name = world.selected()
+    template = world.cluster.objects[("Deployment", name)]["spec"]["template"]
+    labels = object_labels(world.world().resource.meta)
+    monkeypatch.setattr("fairlead.render.serving.object_labels", lambda meta: {**labels, "new": "1"})
+    world.reconcile()
+    workload = world.cluster.objects[("Deployment", name)]
+    assert workload["metadata"]["labels"]["new"] == "1"
+    assert workload["spec"]["template"] == template
 
 
 def test_a_deleted_deployment_is_rebuilt_as_it_was_even_by_another_build_of_the_operator() -> None:

@@ -101,7 +101,9 @@ class World:
         def done() -> dict[str, Any] | None:
             found = self.get("md", name) or {}
             status = found.get("status", {})
-            rolled = self.condition("md", name, "RolledOut").get("status") == "True"
+            rolled = any(
+                item["type"] == "RolledOut" and item["status"] == "True" for item in status.get("conditions", ())
+            )
             return found if rolled and status.get("observedGeneration") == found["metadata"]["generation"] else None
 
         found = self.wait(f"md {name} rolled out", done, seconds=seconds)

@@ -12,7 +12,8 @@ from tests.cluster.interface import Cluster
 POLL_SECONDS = 0.25
 
 WEB = """
-import http.server, os, sys
+import http.server, os, signal
+signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     def do_GET(self):
@@ -136,6 +137,7 @@ def web(name: str, version: str, **spec: Any) -> dict[str, Any]:
         "spec": {
             "container": container | spec.pop("container", {}),
             "resources": {"requests": {"cpu": "20m", "memory": "32Mi"}, "limits": {"memory": "128Mi"}},
+            "terminationGracePeriodSeconds": 10,
             **spec,
         },
     }

@@ -144,7 +144,8 @@ def _watch(world: TrainingWorld) -> Plan:
     started = world.job.started if world.job else None
     if finding:
         status = _status(world, TrainingPhase.PENDING, finding.reason, finding.message)
-    elif running:
+    elif running or world.resource.status.phase is TrainingPhase.RUNNING:
+        # A pod that has ended before its Job says so is still the trainer at work.
         status = _status(world, TrainingPhase.RUNNING, Reason.TRAINING, "the trainer runs", start_time=started)
     else:
         status = _status(world, TrainingPhase.PENDING, Reason.PENDING, "the trainer's pod is starting")

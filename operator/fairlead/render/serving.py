@@ -85,6 +85,11 @@ def _model_env(meta: Meta, model: ResolvedModel, defaults: RenderDefaults, load_
     }
 
 
+def _builtin_env(container: ServingContainer) -> dict[str, str]:
+    """What only the built-in server is told. A pickle runs code as it loads, and a user cannot let one in."""
+    return {"PORT": str(container.port or built_in.DEFAULT_PORT), "ALLOW_PICKLE": "false"}
+
+
 def _probe(container: ServingContainer, path: str | None) -> dict[str, Any]:
     """How to ask the container: a path, gRPC's health service, or whether the port is open."""
     if path:
@@ -144,7 +149,7 @@ def render_template(
         image=container.image or defaults.serving_image,
         defaults=defaults,
         namespace=meta.namespace,
-        env={**env, **({"PORT": str(container.port or built_in.DEFAULT_PORT)} if builtin else {})},
+        env={**env, **(_builtin_env(container) if builtin else {})},
         resources=render_resources(spec.resources, spec.gpu),
         extra_mounts=mounts,
         read_only=builtin,

@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from pathlib import Path
 from typing import Literal
 
 import httpx
@@ -18,7 +20,7 @@ from tests.cluster import ControlPlane
 from fairlead.adapters.connection import Connection
 from fairlead.adapters.kubernetes import KubernetesCluster
 from fairlead.adapters.mlflow import MlflowRegistry
-from fairlead.api.kinds import OWNED, WATCHED
+from fairlead.api.kinds import OWNED, WATCHED, ResourceType
 from fairlead.api.names import MANAGED_SELECTOR
 from fairlead.core.world import Allowed
 from fairlead.errors import ReadAgain, RetryLater
@@ -32,6 +34,8 @@ from fairlead.shell.queue import WorkQueue
 from fairlead.shell.telemetry import Telemetry
 
 MOST_ROUNDS = 60
+_NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""For plain HTTP on loopback: reading the system's certificates costs more than a whole request."""
 RETIREMENT_GRACE_SECONDS = 30.0
 Mode = Literal["before", "after"]
 
@@ -108,9 +112,15 @@ class MovedClock:
         await asyncio.sleep(0)
 
 
+@lru_cache
+def _trust(ca: Path, cert: Path, key: Path) -> ssl.SSLContext:
+    trust = ssl.create_default_context(cafile=str(ca))
+    trust.load_cert_chain(str(cert), str(key))
+    return trust
+
+
 def _http(plane: ControlPlane, trap: Trap) -> httpx.AsyncClient:
-    trust = ssl.create_default_context(cafile=str(plane.ca))
-    trust.load_cert_chain(str(plane.admin_cert), str(plane.admin_key))
+    trust = _trust(plane.ca, plane.admin_cert, plane.admin_key)
     transport = TrappedTransport(httpx.AsyncHTTPTransport(verify=trust, trust_env=False), trap)
     return httpx.AsyncClient(base_url=plane.url, transport=transport, timeout=10, trust_env=False)
 
@@ -144,7 +154,7 @@ class Composition:
         )
 
     def _trapped_registry(self, trap: Trap) -> httpx.AsyncClient:
-        transport = TrappedTransport(httpx.AsyncHTTPTransport(trust_env=False), trap)
+        transport = TrappedTransport(httpx.AsyncHTTPTransport(verify=_NO_TLS), trap)
         return httpx.AsyncClient(transport=transport, timeout=10, trust_env=False)
 
     async def __aenter__(self) -> "Composition":
@@ -157,15 +167,17 @@ class Composition:
 
     async def refresh(self) -> None:
         """Bring the cache to what the API server has: what the watch streams do."""
-        for resource in WATCHED:
-            selector = "" if resource in OWNED else MANAGED_SELECTOR
-            listed = await self._cluster.list(resource, self._namespace, selector)
-            names = {ref_of(body) for body in listed}
-            for body in listed:
-                self._cache.put(body)
-            for body in self._cache.of_kind(resource.kind):
-                if ref_of(body) not in names:
-                    self._cache.remove(body)
+        await asyncio.gather(*(self._refresh(resource) for resource in WATCHED))
+
+    async def _refresh(self, resource: ResourceType) -> None:
+        selector = "" if resource in OWNED else MANAGED_SELECTOR
+        listed = await self._cluster.list(resource, self._namespace, selector)
+        names = {ref_of(body) for body in listed}
+        for body in listed:
+            self._cache.put(body)
+        for body in self._cache.of_kind(resource.kind):
+            if ref_of(body) not in names:
+                self._cache.remove(body)
 
     async def reconcile(self, key: Key) -> float | None:
         """One reconcile on a fresh cache. What the loop would retry is retried; the seconds until the next look."""

@@ -8,7 +8,7 @@ from tests.cluster import mark
 from tests.cluster.progress import pause, step
 
 IDLE_SECONDS = 60
-AFTER_RESTART_SECONDS = 10
+AFTER_RESTART_SECONDS = 5
 SETTLE_SECONDS = 30.0
 
 

@@ -52,15 +52,17 @@ def test_fields_of_another_manager_stay(
     assert managers == {"fairlead", "other"}
 
 
-@pytest.mark.parametrize("kind", ["ControllerRevision", "Deployment", "Service"])
 def test_every_child_is_applied_under_our_field_manager_alone(
-    kind: str, start_operator: StartOperator, objects: Objects, controllers: Controllers
+    start_operator: StartOperator, objects: Objects, controllers: Controllers
 ) -> None:
     start_operator()
     bring_up(objects, controllers)
-    for item in objects.every(kind):
-        ours = [field for field in item["metadata"]["managedFields"] if not field.get("subresource")]
-        assert {(field["manager"], field["operation"]) for field in ours} == {("fairlead", "Apply")}
+    for kind, count in (("ControllerRevision", 1), ("Deployment", 1), ("Service", 2)):
+        found = objects.every(kind)
+        assert len(found) == count
+        for item in found:
+            ours = [field for field in item["metadata"]["managedFields"] if not field.get("subresource")]
+            assert {(field["manager"], field["operation"]) for field in ours} == {("fairlead", "Apply")}
 
 
 def test_fields_of_ours_that_others_change_are_repaired(

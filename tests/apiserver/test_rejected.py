@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-
 from tests.apiserver.client import Kubectl
 from tests.apiserver.mlflow_server import Mlflow
 from tests.apiserver.objects import Objects, conditions, eventually
@@ -67,39 +66,27 @@ def refused(kubectl: Kubectl, *command: str) -> bool:
 SERVING = {"kind": "ModelDeployment", "spec": {"container": {"image": "registry.example/web:1"}}}
 
 
-def test_a_refused_deployment_is_told_in_the_api_servers_words_and_heals(
+def test_refused_deployments_are_told_in_the_api_servers_words_and_heal(
     start_operator: StartOperator, objects: Objects, kubectl: Kubectl, policy: Policy
 ) -> None:
     policy.enforce("Deployment")
     eventually("the policy", lambda: refused(kubectl, "deployment", "probe"), seconds=10)
-    start_operator()
-    objects.create({**SERVING, "metadata": {"name": "web"}})
-
-    def stalled() -> dict[str, str]:
-        return dict(conditions(objects.get("ModelDeployment", "web")).get("Stalled", {}))
-
-    eventually("Rejected", lambda: stalled().get("reason") == "Rejected", seconds=SHOWN_SECONDS, shows=stalled)
-    assert WORDS in stalled()["message"]
-    assert objects.names("Deployment") == []
-    policy.lift()
-    eventually("a Deployment", lambda: objects.names("Deployment"), seconds=HEAL_SECONDS)
-    eventually("Rejected is gone", lambda: not stalled(), seconds=SHOWN_SECONDS, shows=stalled)
-
-
-def test_one_refused_resource_does_not_hold_up_another(
-    start_operator: StartOperator, objects: Objects, kubectl: Kubectl, policy: Policy
-) -> None:
-    policy.enforce("Deployment")
-    eventually("the policy", lambda: refused(kubectl, "deployment", "probe"), seconds=10)
-    start_operator(concurrency=1)
+    start_operator(concurrency=1)  # one that is refused must not hold up the other
     for name in ("web", "shop"):
         objects.create({**SERVING, "metadata": {"name": name}})
 
-    def reasons() -> list[str]:
-        found = [conditions(item).get("Stalled", {}) for item in objects.every("ModelDeployment")]
-        return [item.get("reason", "") for item in found]
+    def stalled() -> list[dict[str, str]]:
+        return [conditions(item).get("Stalled", {}) for item in objects.every("ModelDeployment")]
 
-    eventually("both are told", lambda: reasons() == ["Rejected"] * 2, seconds=2 * SHOWN_SECONDS, shows=reasons)
+    def told() -> list[str]:
+        return [item.get("reason", "") for item in stalled()]
+
+    eventually("Rejected", lambda: told() == ["Rejected"] * 2, seconds=SHOWN_SECONDS, shows=told)
+    assert all(WORDS in item["message"] for item in stalled())
+    assert objects.names("Deployment") == []
+    policy.lift()
+    eventually("two Deployments", lambda: len(objects.names("Deployment")) == 2, seconds=HEAL_SECONDS)
+    eventually("Rejected is gone", lambda: stalled() == [{}, {}], seconds=SHOWN_SECONDS, shows=stalled)
 
 
 def test_a_refused_job_is_told_in_the_api_servers_words_and_heals(

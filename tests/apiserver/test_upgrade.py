@@ -1,13 +1,13 @@
 """A newer operator, with other defaults for pods, touches no pod template that is already there."""
 
 import pytest
-from fairlead.render import defaults
-from fairlead.shell.keys import Key
-
 from tests.apiserver.composition import Composition, MovedClock, Trap
 from tests.apiserver.controllers import Controllers
 from tests.apiserver.objects import Objects
 from tests.cluster import ControlPlane
+
+from fairlead.render import defaults
+from fairlead.shell.keys import Key
 
 OLD = {"container": {"image": "registry.example/web:1"}, "replicas": 2}
 NEW = {"container": {"image": "registry.example/web:2"}}

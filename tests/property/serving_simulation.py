@@ -54,10 +54,9 @@ class ServingSimulation:
         self.edit(container={"image": image})
 
     def take_service_name(self) -> None:
-        """Someone makes a Service under our name, if it is free."""
-        if self.cluster.get("Service", "churn") is None:
-            theirs = {"kind": "Service", "metadata": {"name": "churn"}, "spec": {"theirs": True}}
-            self.cluster.put(child_of(self.body, theirs, ours=False))
+        """Someone deletes our Service and makes one of their own."""
+        theirs = {"kind": "Service", "metadata": {"name": "churn"}, "spec": {"theirs": True}}
+        self.cluster.put(child_of(self.body, theirs, uid="uid-theirs", ours=False))
 
     def free_service_name(self) -> None:
         """Someone deletes their Service again."""
@@ -147,6 +146,7 @@ class ServingSimulation:
             case WriteStatus(before, after, announcements):
                 meta = self.world().resource.meta
                 operations = render_status_patch(meta, before=before, after=after)
+                self.check_promotion(before, after)
                 self.cluster.patch_status("ModelDeployment", "churn", operations)
                 self.announced += [item.reason.value for item in announcements]
                 self.check_status(after)
@@ -200,6 +200,14 @@ class ServingSimulation:
     @staticmethod
     def _answers(workload: Body) -> bool:
         return bool((workload.get("status") or {}).get("readyReplicas"))
+
+    def check_promotion(self, before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> None:
+        """A revision becomes stable when it has answered; a lost status takes the marks' word for it."""
+        old, new = (before or {}).get("stable"), after.get("stable")
+        if before is not None and new and (old or {}).get("revision") != new["revision"]:
+            assert new["revision"] in self.pods.ever_ready
+        if old:
+            assert new, "a stable revision is replaced and never taken away"
 
     def check_delete(self, kind: str, name: str) -> None:
         """I2 and I8 for a child that is about to go."""

@@ -165,7 +165,7 @@ class SimulatedPods:
             self._start(workload, f"{name}-{number}-{len(self.cluster.writes)}")
         pods = [self._live(pod, workload) for pod in self.pods_of(workload)]
         ready = sum(item["status"]["ready"] for item in pods)
-        if ready == wanted:
+        if ready:
             self.ever_ready.add(name)
         counts = {"replicas": len(pods), "readyReplicas": ready}
         seen = {"observedGeneration": workload["metadata"]["generation"], **counts}

@@ -1,10 +1,11 @@
 """Whatever happens to a ModelDeployment, in whatever order: the promises hold after every write, and it settles."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from hypothesis import given, note
 from hypothesis import strategies as st
 from tests.property.serving_simulation import BEHAVIOURS, ServingSimulation
+from tests.property.simulated import Behaviour
 
 from fairlead.api.model_deployment import ResolvedModel
 from fairlead.api.reasons import Reason
@@ -21,6 +22,13 @@ def _image(image: str) -> Action:
     return f"image {image}", lambda world: world.edit(container={"image": image}, model=None)
 
 
+def _becomes(image: str, fate: str) -> Action:
+    def change(world: ServingSimulation) -> None:
+        world.pods.behaviours[image] = Behaviour(fate)
+
+    return f"pods of {image} {fate}", change
+
+
 def _replicas(count: int) -> Action:
     return f"replicas {count}", lambda world: world.edit(replicas=count)
 
@@ -31,10 +39,6 @@ def _history(limit: int) -> Action:
 
 def _time(seconds: int) -> Action:
     return f"{seconds} s", lambda world: world.pods.tick(seconds)
-
-
-def _settle(seconds: int) -> Action:
-    return f"settle {seconds} s", lambda world: world.settle(seconds)
 
 
 def _crash_after(writes: int) -> Action:
@@ -79,10 +83,12 @@ def _refuse(kind: str) -> Action:
 
 ACTIONS: list[Action] = [
     *(_image(image) for image in IMAGES),
+    _becomes("example/churn:1", "crash"),
+    _becomes("example/churn:1", "ready"),
+    _becomes("example/crash:1", "ready"),
     *(_replicas(count) for count in (1, 3)),
     *(_history(limit) for limit in (0, 1, 10)),
     *(_time(seconds) for seconds in SECONDS),
-    *(_settle(seconds) for seconds in (4, 40)),
     *(_crash_after(writes) for writes in (1, 2, 3, 5)),
     *(_lose(kind) for kind in CHILDREN),
     *(_registry(version) for version in ("1", "2", "")),
@@ -95,34 +101,41 @@ ACTIONS: list[Action] = [
     ("someone frees the Service's name", ServingSimulation.free_service_name),
     ("refuse nothing", lambda world: world.cluster.refused_kinds.clear()),
 ]
-STORY = st.lists(st.sampled_from(ACTIONS), max_size=25)
+STORY = st.lists(st.tuples(st.sampled_from(ACTIONS), st.sampled_from((0, 0, 4, 30))), max_size=12)
+"""What happens, and for how many seconds the operator is then at work."""
 
 
-def _no_model_without_answer(world: ServingSimulation) -> None:
-    """A spec without a model has no answer of the registry, as the gatherer keeps it."""
-    if "model" not in world.body["spec"]:
-        world.model = None
-
-
-@given(STORY)
-def test_the_promises_hold_after_every_write_and_the_world_settles(story: list[Action]) -> None:
-    world = ServingSimulation()
-    for name, act in story:
-        note(name)
+def live(world: ServingSimulation, story: list[tuple[Action, int]]) -> Iterator[None]:
+    """The story, one action after the other; yields after each."""
+    for (name, act), seconds in story:
+        note(f"{name}, then {seconds} s")
         act(world)
-        _no_model_without_answer(world)
+        if "model" not in world.body["spec"]:
+            world.model = None  # the gatherer asks the registry only for a model
+        if seconds:
+            world.settle(seconds)
+        yield
+
+
+@given(st.booleans(), STORY)
+def test_the_promises_hold_after_every_write_and_the_world_settles(
+    serves: bool, story: list[tuple[Action, int]]
+) -> None:
+    world = ServingSimulation()
+    if serves:
+        world.settle(10)
+    for _ in live(world, story):
         world.reconcile()
         world.check_settled()
 
 
 @given(STORY)
-def test_once_the_world_is_kind_again_what_the_spec_asks_for_serves(story: list[Action]) -> None:
+def test_once_the_world_is_kind_again_what_the_spec_asks_for_serves(story: list[tuple[Action, int]]) -> None:
     world = ServingSimulation()
-    for name, act in story:
-        note(name)
-        act(world)
-        _no_model_without_answer(world)
+    for _ in live(world, story):
+        pass
     world.cluster.refused_kinds.clear()
+    world.pods.behaviours.update(BEHAVIOURS)
     world.free_service_name()
     world.edit(container={"image": "example/churn:1", "args": ["--kind"]}, model=None, replicas=2)
     world.model = None

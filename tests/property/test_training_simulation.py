@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from hypothesis import given, note
+from hypothesis import given, note, settings
 from hypothesis import strategies as st
 from tests.property.training_simulation import TrainingSimulation
 from tests.unit.builders import container_status
@@ -71,6 +71,7 @@ ACTIONS: list[Action] = [
 STORY = st.lists(st.sampled_from(ACTIONS), max_size=25)
 
 
+@settings(max_examples=5 * settings().max_examples)
 @given(STORY)
 def test_the_promises_hold_after_every_write_and_the_world_settles(story: list[Action]) -> None:
     world = TrainingSimulation()

@@ -199,6 +199,7 @@ class TrainingSimulation:
         assert (effect.manifest["kind"], meta["name"], meta["namespace"]) == ("Job", "fit-1", "team")
         assert [owner["uid"] for owner in meta["ownerReferences"]] == [UID]
         assert ANNOTATION_APPLIED in meta["annotations"]
+        assert self.status.phase is not TrainingPhase.RUNNING, "a trainer that ran is not started again"
         assert self.job is None, "I5: a Job that exists is not written again"
         assert self.registry.runs, "the run is open before the first line of training"
         self.cluster.apply(effect.manifest)

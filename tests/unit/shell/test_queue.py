@@ -78,11 +78,22 @@ async def test_a_delayed_key_comes_when_its_time_has_come(queue: WorkQueue, cloc
     assert await taken(queue) == MD
 
 
-async def test_a_sleeping_worker_is_woken_by_time_alone() -> None:
-    class RealClock(FakeClock):
-        def monotonic(self) -> float:
-            return asyncio.get_running_loop().time()
+class RealClock(FakeClock):
+    """The event loop's own time."""
 
+    def monotonic(self) -> float:
+        return asyncio.get_running_loop().time()
+
+
+async def test_a_waiting_worker_hears_of_a_new_appointment() -> None:
+    queue = WorkQueue(RealClock(), jitter=lambda seconds: seconds)
+    worker = asyncio.ensure_future(queue.get())
+    await asyncio.sleep(0)
+    queue.add_after(MD, 0.01)
+    assert await asyncio.wait_for(worker, timeout=5) == MD
+
+
+async def test_a_sleeping_worker_is_woken_by_time_alone() -> None:
     queue = WorkQueue(RealClock(), jitter=lambda seconds: seconds)
     queue.add_after(MD, 0.01)
     assert await asyncio.wait_for(queue.get(), timeout=5) == MD

@@ -51,8 +51,8 @@ lock: $(VENV)/.ready  ## solve the lock files in requirements/ anew from pyproje
 	@$(VENV)/bin/uv pip compile -q --generate-hashes --python-version 3.11 --extra dev --extra operator --extra serving \
 	    pyproject.toml -o requirements/dev.txt --custom-compile-command "make lock"
 
-# Keyed by the lock file, outside the checkout: a second clone finds it ready.
-$(VENV)/.ready: requirements/dev.txt
+# Keyed by the lock file's hash, outside the checkout: a second clone finds it ready, whatever its files' times.
+$(VENV)/.ready:
 	@echo "[setup] Python packages into $(VENV)"
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
 	  { echo "[setup] apt-get install python3-venv"; apt-get update -qq && apt-get install -y -qq --no-install-recommends python3-venv; }

@@ -397,6 +397,15 @@ def test_the_job_controller_s_warning_counts_only_while_there_is_no_pod() -> Non
     assert table(written(plan))["Reconciling"] == ("True", "Pending")
 
 
+@pytest.mark.parametrize(("phase", "shown"), [("Running", "Running"), ("Pending", "Pending")])
+def test_a_pod_that_has_ended_before_its_job_says_so_changes_no_phase(phase: str, shown: str) -> None:
+    body = training_body(status=status_of(phase))
+    ended = pod_body("", container_status("trainer", exit_code=0), phase="Succeeded")
+    plan = decide_training(training_world(body, [job_body(body), ended]))
+    assert written(plan)["phase"] == shown
+    assert plan.requeue_after_seconds == 2.0
+
+
 def test_a_running_trainer_shows_since_when_and_needs_no_polling() -> None:
     plan = watched(pod_body("", container_status("trainer")))
     assert moment(written(plan)["startTime"]) == NOW

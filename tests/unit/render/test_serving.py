@@ -76,6 +76,14 @@ def test_the_built_in_server_is_told_what_to_serve() -> None:
     assert (found["MLFLOW_TRACKING_URI"], found["LOAD_DEADLINE_SECONDS"]) == ("http://mlflow:5000", "600")
 
 
+def test_no_user_can_let_a_pickle_into_the_built_in_server() -> None:
+    rendered = builtin(container={"env": [{"name": "ALLOW_PICKLE", "value": "true"}]})
+    assert [item for item in main(rendered)["env"] if item["name"] == "ALLOW_PICKLE"] == [
+        {"name": "ALLOW_PICKLE", "value": "false"}
+    ]
+    assert "ALLOW_PICKLE" not in env(own())
+
+
 def test_the_built_in_server_s_root_is_read_only_and_it_drains_by_itself() -> None:
     container = main(builtin())
     assert container["securityContext"]["readOnlyRootFilesystem"] is True

@@ -42,10 +42,10 @@ class _Missing(Exception):
 class MlflowRegistry:
     """Implements ports.Registry. Without a URL every call says RegistryNotConfigured."""
 
-    def __init__(self, url: str, clock: Clock) -> None:
+    def __init__(self, url: str, clock: Clock, http: httpx.AsyncClient | None = None) -> None:
         self._clock = clock
         self._url = url.rstrip("/")
-        self._http = httpx.AsyncClient(timeout=_TIMEOUT_SECONDS, follow_redirects=False, trust_env=False)
+        self._http = http or httpx.AsyncClient(timeout=_TIMEOUT_SECONDS, follow_redirects=False, trust_env=False)
 
     async def close(self) -> None:
         """Close the connections."""

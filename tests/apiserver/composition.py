@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 import httpx
+from tests.apiserver.plain_http import NO_TLS
 from tests.cluster import ControlPlane
 
 from fairlead.adapters.connection import Connection
@@ -34,8 +35,6 @@ from fairlead.shell.queue import WorkQueue
 from fairlead.shell.telemetry import Telemetry
 
 MOST_ROUNDS = 60
-_NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-"""For plain HTTP on loopback: reading the system's certificates costs more than a whole request."""
 RETIREMENT_GRACE_SECONDS = 30.0
 Mode = Literal["before", "after"]
 
@@ -122,7 +121,11 @@ def _trust(ca: Path, cert: Path, key: Path) -> ssl.SSLContext:
 def _http(plane: ControlPlane, trap: Trap) -> httpx.AsyncClient:
     trust = _trust(plane.ca, plane.admin_cert, plane.admin_key)
     transport = TrappedTransport(httpx.AsyncHTTPTransport(verify=trust, trust_env=False), trap)
-    return httpx.AsyncClient(base_url=plane.url, transport=transport, timeout=10, trust_env=False)
+    return httpx.AsyncClient(base_url=plane.url, transport=transport, timeout=10)
+
+
+def _plain_http(trap: Trap) -> httpx.AsyncClient:
+    return httpx.AsyncClient(transport=TrappedTransport(httpx.AsyncHTTPTransport(verify=NO_TLS), trap), timeout=10)
 
 
 class Composition:
@@ -138,10 +141,7 @@ class Composition:
         self._cluster = KubernetesCluster(
             Connection(self._http, lambda: ""), may_write=lambda: True, observe=lambda _verb, _code: None
         )
-        self._registry = MlflowRegistry(registry_url, clock)
-        # The adapter makes its own client; here it is one with the trap in it.
-        plain, self._registry._http = self._registry._http, self._trapped_registry(trap)
-        self._discarded = plain
+        self._registry = MlflowRegistry(registry_url, clock, _plain_http(trap))
         self._loop = Loop(
             queue=WorkQueue(clock, jitter=lambda seconds: seconds),
             cache=self._cache,
@@ -153,15 +153,10 @@ class Composition:
             gone=lambda _key: None,
         )
 
-    def _trapped_registry(self, trap: Trap) -> httpx.AsyncClient:
-        transport = TrappedTransport(httpx.AsyncHTTPTransport(verify=_NO_TLS), trap)
-        return httpx.AsyncClient(transport=transport, timeout=10, trust_env=False)
-
     async def __aenter__(self) -> "Composition":
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._discarded.aclose()
         await self._registry.close()
         await self._http.aclose()
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 from tests.apiserver.objects import eventually
+from tests.apiserver.plain_http import NO_TLS, ask
 from tests.cluster.masters import free_ports
 from tests.cluster.paths import REPOSITORY, cache_dir, locked
 from tests.cluster.progress import last_lines, run, step
@@ -25,7 +26,7 @@ class Mlflow:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self._http = httpx.Client(base_url=f"{url}/api/2.0/mlflow/", timeout=30, trust_env=False)
+        self._http = httpx.Client(base_url=f"{url}/api/2.0/mlflow/", timeout=30, verify=NO_TLS, trust_env=False)
 
     def close(self) -> None:
         """Close the connections."""
@@ -133,7 +134,4 @@ def mlflow_server(folder: Path) -> Iterator[Mlflow]:
 def _healthy(process: subprocess.Popen[bytes], url: str, log: Path) -> bool:
     if process.poll() is not None:
         raise AssertionError(f"mlflow server ended with {process.returncode}; {last_lines(log)}")
-    try:
-        return httpx.get(f"{url}/health", timeout=2, trust_env=False).status_code == 200
-    except httpx.TransportError:
-        return False
+    return ask(f"{url}/health") is not None

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-import httpx
 import yaml
 from tests.apiserver.objects import eventually
+from tests.apiserver.plain_http import ask
 from tests.cluster import ControlPlane, Request, writes
 from tests.cluster.masters import free_ports
 from tests.cluster.progress import last_lines
@@ -77,11 +77,7 @@ class OperatorProcess:
         return self.process.poll() is None
 
     def _get(self, path: str) -> str | None:
-        try:
-            response = httpx.get(f"http://127.0.0.1:{self.port}{path}", timeout=2, trust_env=False)
-        except httpx.TransportError:
-            return None
-        return response.text if response.status_code == 200 else None
+        return ask(f"http://127.0.0.1:{self.port}{path}")
 
     def writes(self, since: int) -> list[Request]:
         """Everything it has written, Kopf included, but for the Lease; `since` is a mark of the audit log."""

@@ -122,6 +122,8 @@ async def test_a_key_whose_resource_is_gone_is_told_and_forgotten() -> None:
     bench = Bench()
     assert await bench.loop.reconcile(MD) is None
     assert (bench.gone, bench.cluster.calls) == ([MD], [])
+    assert await bench.work(MD, results=1) == [("ModelDeployment", "settled")]
+    assert bench.queue._until_next() is None
 
 
 @pytest.mark.parametrize("error", [RetryLater("busy"), ReadAgain("conflict")])

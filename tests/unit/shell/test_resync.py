@@ -118,6 +118,14 @@ async def test_an_object_that_the_watch_did_not_tell_of_is_taken_up() -> None:
     assert bench.missed() == {"Service": 1}
 
 
+async def test_an_object_that_belongs_to_nobody_is_kept_and_queues_nothing() -> None:
+    bench = await settled()
+    bench.cluster.world.put({"kind": "Service", "metadata": {"name": "stray"}})
+    await bench.compare()
+    assert bench.cache.get("Service", "team", "stray")
+    assert bench.queue.depth == 0
+
+
 async def test_a_change_that_the_watch_did_not_tell_of_is_taken_up() -> None:
     bench = await settled(serving_body())
     body = bench.cluster.world.objects[("ModelDeployment", "churn")]

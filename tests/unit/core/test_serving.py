@@ -181,6 +181,16 @@ def test_an_image_that_is_pushed_later_is_taken_by_itself() -> None:
     assert (world.status.phase, world.selected()) == ("Stable", world.revision)
 
 
+@pytest.mark.parametrize(("age_seconds", "wait_seconds"), [(0, 15.5), (10, 5.5), (14, 2.5), (100, 2.5)])
+def test_a_candidate_is_looked_at_again_when_its_second_pull_is_due(age_seconds: int, wait_seconds: float) -> None:
+    world = serving()
+    world.edit_image("example/slow:1")
+    world.reconcile()
+    world.pods.tick(age_seconds)
+    world.reconcile()
+    assert world.requeue == wait_seconds
+
+
 @pytest.mark.parametrize(
     ("image", "name", "waiting", "late"),
     [

@@ -20,11 +20,11 @@ demo: $(VENV)/.ready  ## cluster up, train, register, serve, compare the answers
 down: $(VENV)/.ready  ## remove the cluster without a trace
 	@$(PY) -m tests.cluster down
 
-test: $(VENV)/.ready  ## everything that CI runs: lint, unit, property, apiserver, e2e (root, up to 75 min cold)
-	@$(PY) -m tests.tiers lint unit apiserver e2e
+test: $(VENV)/.ready  ## everything that CI runs: lint, unit, property, processes, apiserver, e2e (root, up to 75 min cold)
+	@$(PY) -m tests.tiers lint unit processes apiserver e2e
 
 test-all: $(VENV)/.ready  ## the same and what is slow
-	@$(PY) -m tests.tiers lint unit apiserver e2e slow
+	@$(PY) -m tests.tiers lint unit processes apiserver e2e slow
 
 lint: $(VENV)/.ready  ## format, lint, types, import contracts, generated files
 	@$(PY) -m tests.tiers lint

@@ -13,6 +13,8 @@ from tests.unit.serving.servers import folder_script, scripted_registry, server_
 
 from fairlead_serving.server import listen
 
+pytestmark = pytest.mark.process
+
 ROW = [5.1, 3.5, 1.4, 0.2]
 ENV = {"MODEL_NAME": "iris", "MODEL_VERSION": "3"}
 

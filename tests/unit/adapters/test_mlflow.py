@@ -23,8 +23,8 @@ class Bench:
     def __init__(self, answers: dict[str, Any] | None = None, url: str = "http://mlflow:5000/") -> None:
         self.answers = answers or {}
         self.sent: list[tuple[str, str, dict[str, Any]]] = []
-        self.registry = MlflowRegistry(url, FakeClock())
-        self.registry._http = httpx.AsyncClient(transport=httpx.MockTransport(self._answer))
+        http = httpx.AsyncClient(transport=httpx.MockTransport(self._answer))
+        self.registry = MlflowRegistry(url, FakeClock(), http)
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
         path = request.url.path.removeprefix("/api/2.0/mlflow/")

@@ -105,7 +105,8 @@ def test_every_story_ends_once_the_registry_answers_and_the_trainer_ends(story: 
     world.succeed(*([model] if model else []))
     world.reconcile()
     assert world.status.ended
-    assert all(run.status != "RUNNING" for run in world.registry.runs)
+    reopened = "run is RUNNING" in [name for name, _ in story]  # someone may do so after the end
+    assert reopened or all(run.status != "RUNNING" for run in world.registry.runs)
     assert world.condition("Ready") == ("True" if world.status.phase == "Succeeded" else "False", _reason(world))
 
 

@@ -174,6 +174,12 @@ async def test_an_object_that_is_deleted_within_the_grace_does_not_come_back() -
     assert bench.cache.get("Service", "team", "churn") is None
 
 
+async def test_an_object_that_is_known_is_not_asked_for_again() -> None:
+    bench = await settled(serving_body(), service())
+    await bench.compare()
+    assert "get" not in bench.cluster.calls
+
+
 async def test_a_watch_is_deaf_when_it_missed_something_twice_in_a_row() -> None:
     bench = await settled(serving_body())
     bench.cluster.world.put(service())

@@ -71,20 +71,26 @@ def test_a_first_version_that_fails_heals_when_the_spec_is_mended(world: World) 
 def test_a_missing_secret_is_named_and_heals_when_it_comes(world: World) -> None:
     env = [{"name": "TOKEN", "valueFrom": {"secretKeyRef": {"name": "late", "key": "token"}}}]
     world.apply(web("web", "1", container={"env": env}))
-    seen = world.wait("the kubelet's word", lambda: _waiting(world, "CreateContainerConfigError"), seconds=30)
+    # A busy kubelet first says only that its cache is not there yet.
+    seen = world.wait("the kubelet's word", lambda: _waiting(world, '"late" not found'), seconds=60)
     started = time.monotonic()
-    world.wait_reason("md", "web", "SecretNotFound", seconds=SHOWN_SECONDS)
+
+    def named() -> bool:
+        return '"late"' in str(world.condition("md", "web", "RolledOut").get("message", ""))
+
+    world.wait("the Secret named", named, seconds=SHOWN_SECONDS)
     print(f"shown {time.monotonic() - started:.1f} s after {seen}")
-    assert '"late"' in world.condition("md", "web", "RolledOut")["message"]
+    assert world.reason("md", "web") == "SecretNotFound"
     world.kubectl("create", "secret", "generic", "late", "--from-literal=token=x")
     world.wait_rolled_out("web", seconds=90)
 
 
-def _waiting(world: World, reason: str) -> str:
+def _waiting(world: World, words: str) -> str:
+    """What the kubelet says a container waits for, if it says these words."""
     for pod in world.items("pods"):
         for item in pod.get("status", {}).get("containerStatuses", ()):
-            if item.get("state", {}).get("waiting", {}).get("reason") == reason:
-                return reason
+            if words in (said := str(item.get("state", {}).get("waiting", {}).get("message", ""))):
+                return said
     return ""
 
 

@@ -49,6 +49,7 @@ def _stripped(value: Any) -> Any:
 
 
 def events(objects: Objects) -> list[tuple[str, str]]:
-    """(name of the object, reason) of every event in the namespace, sorted."""
+    """(name of the object, reason) of every event that the operator has written in the namespace, sorted."""
     found = objects.api.get(BY_KIND["Event"].path(objects.namespace)).raise_for_status().json()["items"]
-    return sorted((item["involvedObject"]["name"], item["reason"]) for item in found)
+    ours = [item for item in found if item["source"].get("component") == "fairlead"]
+    return sorted((item["involvedObject"]["name"], item["reason"]) for item in ours)

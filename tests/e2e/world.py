@@ -12,13 +12,19 @@ from tests.cluster.interface import Cluster
 POLL_SECONDS = 0.25
 
 WEB = """
-import http.server, os, signal
-signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+import http.server, os, signal, threading
+stopping = threading.Event()
+def stop(*_):
+    stopping.set()
+    threading.Timer(3, os._exit, [0]).start()
+signal.signal(signal.SIGTERM, stop)
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     def do_GET(self):
         body = ("version " + os.environ.get("VERSION", "?")).encode()
         self.send_response(200)
+        if stopping.is_set():
+            self.send_header("Connection", "close")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -27,7 +33,8 @@ class Server(http.server.ThreadingHTTPServer):
     request_queue_size = 128
 Server(("", 8080), Handler).serve_forever()
 """
-"""A web server that says its version: any container that is not the built-in model server."""
+"""A web server that says its version: any container that is not the built-in model server. At SIGTERM it closes the
+kept connections with their next answer, as a well-behaved server does: a Service does not move open connections."""
 
 CRASH = "import sys; print('the weights file is torn'); sys.exit(9)"
 HOG = "x = []\nwhile True: x.append(bytearray(10_000_000))"

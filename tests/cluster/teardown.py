@@ -29,7 +29,7 @@ def remove(node: Node) -> None:
     cgroups.kill_all(node)
     stop_pids(_shims(node), patience_seconds=0)
     supervisor.stop("containerd", patience_seconds=5)
-    _unmount_below([node.state, images.storage()])
+    unmount_below([node.state, images.storage()])
     netns.delete(node)
     cgroups.delete(node)
     _remove_links(POD_LOG_LINKS, node)
@@ -54,7 +54,7 @@ def _shims(node: Node) -> list[int]:
     return found
 
 
-def _unmount_below(folders: Iterable[Path]) -> None:
+def unmount_below(folders: Iterable[Path]) -> None:
     mounted = [line.split()[1].replace("\\040", " ") for line in Path("/proc/self/mounts").read_text().splitlines()]
     prefixes = tuple(f"{folder}/" for folder in folders)
     for target in reversed([each for each in mounted if each.startswith(prefixes)]):

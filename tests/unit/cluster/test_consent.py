@@ -86,7 +86,9 @@ def stand_in(folder: Path, program: str) -> str:
 def test_a_running_container_program_is_found(tmp_path: Path) -> None:
     with subprocess.Popen([stand_in(tmp_path, "sleep"), "60"]) as process:
         try:
-            assert "k0s" in consent.foreign_programs(NODE)
+            # A process that has only just been started has no command line yet, and counts as one that has ended.
+            unseen = lambda: None if "k0s" in consent.foreign_programs(NODE) else "it is not found"  # noqa: E731
+            wait_until("the stand-in", unseen, 5.0, lambda: "")
         finally:
             process.kill()
 

@@ -14,7 +14,7 @@ import httpx
 
 from fairlead.api.model_deployment import ModelRef, ResolvedModel
 from fairlead.api.reasons import Reason
-from fairlead.core.training import TAG_OPERATOR, TAG_UID
+from fairlead.core.training_status import TAG_OPERATOR, TAG_UID
 from fairlead.errors import RegistryError
 from fairlead.ports import Clock
 

@@ -10,7 +10,7 @@ from fairlead.api.reasons import Reason
 from fairlead.api.resource import ModelDeployment, TrainingJob, parse_model_deployment, parse_training_job
 from fairlead.api.training_job import TrainingPhase
 from fairlead.core.effects import ObjectRef
-from fairlead.core.training import FIRST_ATTEMPT
+from fairlead.core.training_status import FIRST_ATTEMPT
 from fairlead.core.world import (
     Allowed,
     Child,

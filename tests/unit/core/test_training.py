@@ -22,7 +22,8 @@ from tests.unit.builders import (
 from fairlead.api.reasons import Reason
 from fairlead.api.training_job import TrainingPhase
 from fairlead.core.effects import Apply, CloseRun, ObjectRef, OpenRun, Plan, RegisterVersion, SetAlias, WriteStatus
-from fairlead.core.training import decide_training, lineage_tags
+from fairlead.core.training import decide_training
+from fairlead.core.training_status import lineage_tags
 from fairlead.core.world import Allowed, LoggedModel, RegistryFacts, RegistryProblem, Run
 
 DOWN = RegistryProblem(Reason.REGISTRY_UNAVAILABLE, "no answer")

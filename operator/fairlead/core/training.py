@@ -13,7 +13,7 @@ from fairlead.core.compare import stamped
 from fairlead.core.effects import Apply, CloseRun, ObjectRef, OpenRun, Plan, TagRun
 from fairlead.core.findings import Finding, Symptoms, describe_exit, inspect, refusal_finding
 from fairlead.core.gating import pass_gate
-from fairlead.core.refusals import refused_by_settings
+from fairlead.core.refusals import refused_by_settings, refused_by_tenancy
 from fairlead.core.registering import register
 from fairlead.core.training_status import (
     FIRST_ATTEMPT,
@@ -158,7 +158,9 @@ def _without_job(world: TrainingWorld) -> Plan:
         return _ended_well(world)  # as the status says; it was deleted since
     if status.phase is TrainingPhase.RUNNING:
         return fail(world, Finding(Reason.JOB_DELETED, f"Job {job_name(world)} was deleted while it ran", final=True))
-    finding = refused_by_settings(spec, spec.container, spec.container.image, world.allowed)
+    finding = refused_by_settings(spec, spec.container, spec.container.image, world.allowed) or refused_by_tenancy(
+        "spec.register.model", spec.register_.model, world.resource.meta.namespace, world.allowed
+    )
     if finding is None and world.refused:
         finding = Finding(Reason.REJECTED, world.refused, final=True)
     if finding:

@@ -17,6 +17,7 @@ from fairlead.core.effects import (
     OpenRun,
     RegisterVersion,
     SetAlias,
+    Suspend,
     TagRun,
     WriteStatus,
 )
@@ -50,6 +51,8 @@ class Applier:
                 self._cache.remove(
                     {"kind": ref.kind, "metadata": {"namespace": key.namespace, "name": ref.name, "uid": uid}}
                 )
+            case Suspend(ref, uid, on):
+                self._cache.put(await self._cluster.suspend(ref.kind, key.namespace, ref.name, uid, on=on))
             case WriteStatus():
                 await self._write_status(key, meta, effect)
             case OpenRun(name, tags):

@@ -6,6 +6,7 @@ from fnmatch import fnmatchcase
 MODEL_CONTAINER = "model"
 TRAINER_CONTAINER = "trainer"
 FETCH_CONTAINER = "fetch-model"
+REGISTERING_CONTAINER = "register"
 DEFAULT_PORT = 8080
 DEFAULT_LOAD_DEADLINE = "10m"
 GPU_RESOURCE = "nvidia.com/gpu"

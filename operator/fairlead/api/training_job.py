@@ -74,11 +74,13 @@ class RunStatus(ApiModel):
 
 
 class ModelVersionStatus(ApiModel):
-    """A registered version."""
+    """The trained model on its way into the registry, and the version that it became."""
 
     name: str = Field(description="Name of the registered model.")
-    version: str = Field(description="Its version.")
-    alias: str = Field("", description="The alias that points at it.")
+    model_id: str = Field("", description="MLflow's id of the logged model.")
+    digest: str = Field("", description="Digest of the manifest of its files; empty until it is known.")
+    version: str = Field("", description="Its version; empty until it is registered.")
+    alias: str = Field("", description="The alias that was moved to it; empty when none was.")
 
 
 class TrainingJobStatus(ApiModel):

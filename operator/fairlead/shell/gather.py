@@ -4,22 +4,33 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fairlead.api.names import attempt_name
-from fairlead.api.observed import owner_uid, parse_job, parse_pod, parse_revision, parse_workload
+from fairlead.api.names import attempt_name, registering_name
+from fairlead.api.observed import (
+    ObservedJob,
+    ObservedPod,
+    owner_uid,
+    parse_job,
+    parse_pod,
+    parse_revision,
+    parse_workload,
+)
 from fairlead.api.reasons import Reason
 from fairlead.api.resource import ModelDeployment, TrainingJob, parse_model_deployment, parse_training_job
 from fairlead.api.training_job import TrainingPhase
 from fairlead.core.effects import ObjectRef
 from fairlead.core.training_status import FIRST_ATTEMPT
 from fairlead.core.world import (
+    Alias,
     Allowed,
     Child,
     LoggedModel,
+    Registering,
     RegistryFacts,
     RegistryProblem,
     Run,
     ServingWorld,
     TrainingWorld,
+    Version,
 )
 from fairlead.errors import RegistryError
 from fairlead.ports import Clock, Cluster, Registry
@@ -116,41 +127,85 @@ class Gatherer:
         children = self._children(key, resource.meta.uid, seen)
         child = children.get(ObjectRef("Job", attempt_name(resource.meta.name, FIRST_ATTEMPT)))
         job = parse_job(child.manifest) if child and child.ours else None
-        pods = tuple(parse_pod(item) for item in self._pods(key) if job is not None and owner_uid(item) == job.uid)
-        warning = ""
-        if job and not pods and not (job.complete or job.failed):
-            warnings = await self._cluster.warnings(key.namespace, job.uid)
-            warning = warnings[-1] if warnings else ""
-        settled = job is not None and not (job.complete or job.failed)
+        pods = self._pods_of_job(key, job)
+        warning = await self._warning(key, job, pods)
+        registering = await self._registering(key, resource, children)
+        settled = (job is not None and not (job.complete or job.failed)) or _hashing(resource, registering)
         return TrainingWorld(
             resource=resource,
             children=children,
             job=job,
             pods=pods,
-            registry=RegistryFacts() if settled else seen.problem or await self._facts(resource),
+            registry=RegistryFacts() if settled else seen.problem or await self._facts(resource, job),
             defaults=frame.defaults,
             allowed=frame.allowed,
             operator_id=frame.operator_id,
             epoch=frame.epoch,
             now=self._clock.now(),
             job_warning=warning,
+            registering=registering,
             refused=seen.refused,
         )
 
-    async def _facts(self, resource: TrainingJob) -> RegistryFacts | RegistryProblem:
+    def _pods_of_job(self, key: Key, job: ObservedJob | None) -> tuple[ObservedPod, ...]:
+        return tuple(parse_pod(item) for item in self._pods(key) if job is not None and owner_uid(item) == job.uid)
+
+    async def _warning(self, key: Key, job: ObservedJob | None, pods: tuple[ObservedPod, ...]) -> str:
+        """The newest warning about a Job that is under way without a pod."""
+        if job is None or pods or job.complete or job.failed:
+            return ""
+        warnings = await self._cluster.warnings(key.namespace, job.uid)
+        return warnings[-1] if warnings else ""
+
+    async def _registering(
+        self, key: Key, resource: TrainingJob, children: Mapping[ObjectRef, Child]
+    ) -> Registering | None:
+        """The registering Job of the attempt, as long as something is to be learnt from it."""
+        if resource.status.phase is not TrainingPhase.REGISTERING:
+            return None
+        child = children.get(
+            ObjectRef("Job", registering_name(resource.meta.name, resource.status.attempt or FIRST_ATTEMPT))
+        )
+        if child is None or not child.ours:
+            return None
+        job = parse_job(child.manifest)
+        pods = self._pods_of_job(key, job)
+        return Registering(job, pods, await self._warning(key, job, pods))
+
+    async def _facts(self, resource: TrainingJob, job: ObservedJob | None) -> RegistryFacts | RegistryProblem:
         """As much as the phase needs: the run to start and to close, the models and version to register."""
         meta, status = resource.meta, resource.status
         if status.phase is TrainingPhase.SUCCEEDED or meta.deleting:
             return RegistryFacts()
         try:
             found = await self._registry.find_run(meta.uid, meta.namespace)
-            run = Run(found.run_id, found.experiment_id, found.url, found.status) if found else None
-            if status.phase is not TrainingPhase.REGISTERING or run is None:
-                return RegistryFacts(run=run)
-            wanted = resource.spec.register_
-            version = await self._registry.find_version(wanted.model, meta.uid)
-            models = await self._registry.logged_models(run.run_id, run.experiment_id)
-            alias = await self._registry.alias_target(wanted.model, wanted.alias) if version else ""
-            return RegistryFacts(run, tuple(LoggedModel(*item) for item in models), version, alias)
+            run = Run(found.run_id, found.experiment_id, found.url, found.status, found.git_commit) if found else None
+            if status.phase is TrainingPhase.REGISTERING and status.model_version:
+                return await self._registered(resource, run)
+            if run is None:
+                return RegistryFacts()
+            if status.phase is TrainingPhase.REGISTERING or (job and job.complete):
+                models = await self._registry.logged_models(run.run_id, run.experiment_id)
+                return RegistryFacts(run, tuple(LoggedModel(*item) for item in models))
+            return RegistryFacts(run)
         except RegistryError as error:
             return problem_of(error)
+
+    async def _registered(self, resource: TrainingJob, run: Run | None) -> RegistryFacts:
+        """The version and the alias, as far as they are there. RegistryError."""
+        wanted = resource.spec.register_
+        version = await self._registry.find_version(wanted.model, resource.meta.uid)
+        if version is None:
+            return RegistryFacts(run)
+        alias = await self._registry.find_alias(wanted.model, wanted.alias)
+        return RegistryFacts(
+            run,
+            version=Version(version.number, version.digest),
+            alias=Alias(alias.version, alias.writer, alias.trained),
+        )
+
+
+def _hashing(resource: TrainingJob, registering: Registering | None) -> bool:
+    """Whether the registering Job is there and its digest is not known: until then MLflow is not asked."""
+    known = resource.status.model_version
+    return registering is not None and known is not None and not (known.digest or known.version)

@@ -5,9 +5,8 @@ package that can load models.
 Source: MLflow REST API reference, and what a 3.17 server answered.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import httpx
 
@@ -16,25 +15,20 @@ from fairlead.adapters.mlflow_answers import (
     aliases_of,
     field_of,
     items_of,
-    parse_answer,
     quoted,
-    read_body,
     tags_of,
     text_of,
     version_of,
 )
+from fairlead.adapters.mlflow_http import TIMEOUT_SECONDS, MlflowHttp
 from fairlead.api.model_deployment import ModelRef, ResolvedModel
 from fairlead.api.reasons import Reason
 from fairlead.core.training_status import TAG_DIGEST, TAG_OPERATOR, TAG_UID, writer_tag
 from fairlead.errors import RegistryError
 from fairlead.ports import Clock
 
-_TIMEOUT_SECONDS = 5.0
-_API = "/api/2.0/mlflow"
 _GIT_COMMIT = "mlflow.source.git.commit"
 _PAGE = 1000
-_MOST_PAGES = 20
-"""A search that has more than this is answered as far as it was read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,40 +60,25 @@ class MlflowAlias:
 
 
 class MlflowRegistry:
-    """Implements ports.Registry. Without a URL every call says RegistryNotConfigured."""
+    """Implements ports.Registry. `authorization` gives the header of each request; empty: none is sent."""
 
-    def __init__(self, url: str, clock: Clock, http: httpx.AsyncClient | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        clock: Clock,
+        http: httpx.AsyncClient | None = None,
+        *,
+        authorization: Callable[[], str] = lambda: "",
+        timeout_seconds: float = TIMEOUT_SECONDS,
+    ) -> None:
         self._clock = clock
-        self._url = url.rstrip("/")
-        self._http = http or httpx.AsyncClient(timeout=_TIMEOUT_SECONDS, follow_redirects=False, trust_env=False)
+        self._http = MlflowHttp(url, http, authorization, timeout_seconds)
+        self._call = self._http.call
+        self._search = self._http.search
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._http.aclose()
-
-    async def _call(self, method: str, path: str, **fields: Any) -> dict[str, Any]:
-        """One call; Missing for what does not exist, RegistryError for everything else that went wrong."""
-        if not self._url:
-            raise RegistryError(Reason.REGISTRY_NOT_CONFIGURED, "the setting registry.url is empty")
-        arguments: dict[str, Any] = {"params": fields} if method == "GET" else {"json": fields}
-        try:
-            async with self._http.stream(method, self._url + _API + path, **arguments) as response:
-                body = await read_body(response)
-        except httpx.TransportError as error:
-            text = f"no answer from MLflow at {self._url}: {type(error).__name__}"
-            raise RegistryError(Reason.REGISTRY_UNAVAILABLE, text) from error
-        return parse_answer(response.status_code, body, path, httpx.URL(self._url).netloc.decode())
-
-    async def _search(self, method: str, path: str, key: str, **fields: Any) -> list[dict[str, Any]]:
-        """All items of a search that may be cut into pages."""
-        items: list[dict[str, Any]] = []
-        for _ in range(_MOST_PAGES):
-            found = await self._call(method, path, **fields)
-            items += items_of(found, path, key)
-            if not (token := found.get("next_page_token")):
-                break
-            fields["page_token"] = token
-        return items
+        await self._http.close()
 
     async def resolve(self, model: ModelRef) -> ResolvedModel:
         """The version behind an alias, or the version itself if it exists."""
@@ -171,7 +150,7 @@ class MlflowRegistry:
         return MlflowRun(
             run_id,
             experiment,
-            f"{self._url}/#/experiments/{experiment}/runs/{run_id}",
+            f"{self._http.url}/#/experiments/{experiment}/runs/{run_id}",
             status=text_of(runs[0], path, "info", "status"),
             git_commit=tags.get(_GIT_COMMIT, ""),
         )

@@ -11,6 +11,7 @@ from fairlead.api.training_job import ModelVersionStatus, TrainingPhase
 from fairlead.core.effects import ClaimAlias, CloseRun, Plan, RegisterVersion, SetAlias
 from fairlead.core.findings import Finding
 from fairlead.core.hashing import ask_digest
+from fairlead.core.refusals import refused_by_tenancy
 from fairlead.core.training_status import (
     TAG_DIGEST,
     TAG_GIT_COMMIT,
@@ -29,8 +30,10 @@ ALIAS_POLL_SECONDS = 15.0
 
 def register(world: TrainingWorld) -> Plan:
     """The trainer ended well: hash its one logged model, register it, move the alias, say so."""
-    status = world.resource.status
+    status, wanted, namespace = world.resource.status, world.resource.spec.register_, world.resource.meta.namespace
     known = status.model_version
+    if refused := refused_by_tenancy("spec.register.model", wanted.model, namespace, world.allowed):
+        return make_plan(world, make_status(world, TrainingPhase.REGISTERING, refused.reason, refused.message))
     if status.phase is TrainingPhase.REGISTERING and known and not (known.digest or known.version):
         return ask_digest(world, known)
     if isinstance(world.registry, RegistryProblem):

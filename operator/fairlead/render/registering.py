@@ -42,6 +42,7 @@ def render_registering_job(
         },
         resources=RESOURCES,
         read_only=True,
+        calls_registry=True,
     )
     pod = render_pod_spec(
         _fields_of(spec),

@@ -6,15 +6,19 @@ Source: MLflow REST API reference, and what a 3.17 server answered.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from typing import Any
 
 import httpx
 
 from fairlead.adapters.mlflow_answers import (
     Missing,
+    MlflowAlias,
+    MlflowRun,
+    MlflowVersion,
     aliases_of,
     field_of,
     items_of,
+    number_of,
     quoted,
     tags_of,
     text_of,
@@ -23,40 +27,14 @@ from fairlead.adapters.mlflow_answers import (
 from fairlead.adapters.mlflow_http import TIMEOUT_SECONDS, MlflowHttp
 from fairlead.api.model_deployment import ModelRef, ResolvedModel
 from fairlead.api.reasons import Reason
-from fairlead.core.training_status import TAG_DIGEST, TAG_OPERATOR, TAG_UID, writer_tag
+from fairlead.core.training_status import TAG_ATTEMPT, TAG_DIGEST, TAG_GATE, TAG_OPERATOR, TAG_UID, writer_tag
 from fairlead.errors import RegistryError
 from fairlead.ports import Clock
 
 _GIT_COMMIT = "mlflow.source.git.commit"
 _PAGE = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class MlflowRun:
-    """A run."""
-
-    run_id: str
-    experiment_id: str
-    url: str
-    status: str
-    git_commit: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class MlflowVersion:
-    """A registered version."""
-
-    number: str
-    digest: str
-
-
-@dataclass(frozen=True, slots=True)
-class MlflowAlias:
-    """An alias; empty strings for what is not there."""
-
-    version: str = ""
-    writer: str = ""
-    trained: bool = False
+_TAG_LIMIT = 4000
+"""MLflow takes 8000 characters in a tag of a run, older servers 5000."""
 
 
 class MlflowRegistry:
@@ -129,31 +107,50 @@ class MlflowRegistry:
             raise
         return text_of(made, path, "experiment_id")
 
-    async def find_run(self, uid: str, namespace: str) -> MlflowRun | None:
-        """The run tagged with a TrainingJob's UID."""
+    async def find_runs(self, uid: str, namespace: str) -> Sequence[MlflowRun]:
+        """The runs tagged with a TrainingJob's UID, the oldest first."""
         experiment = await self._experiment(namespace)
         if not experiment:
-            return None
+            return []
         path = "/runs/search"
-        found = await self._call(
+        runs = await self._search(
             "POST",
             path,
+            "runs",
             experiment_ids=[experiment],
             filter=f"tags.`{TAG_UID}` = {quoted(uid)}",
             order_by=["attributes.start_time ASC"],
-            max_results=1,
         )
-        runs = items_of(found, path, "runs")
-        if not runs:
-            return None
-        run_id, tags = text_of(runs[0], path, "info", "run_id"), tags_of(runs[0].get("data", {}), path)
+        return [self._run(item, experiment) for item in runs]
+
+    def _run(self, item: Mapping[str, Any], experiment: str) -> MlflowRun:
+        path = "/runs/search"
+        run_id, tags = text_of(item, path, "info", "run_id"), tags_of(item.get("data", {}), path)
+        attempt = tags.get(TAG_ATTEMPT, "")
         return MlflowRun(
             run_id,
             experiment,
             f"{self._http.url}/#/experiments/{experiment}/runs/{run_id}",
-            status=text_of(runs[0], path, "info", "status"),
+            status=text_of(item, path, "info", "status"),
+            attempt=int(attempt) if attempt.isdecimal() else 1,
+            gate=tags.get(TAG_GATE, ""),
             git_commit=tags.get(_GIT_COMMIT, ""),
         )
+
+    async def run_metrics(self, run_id: str) -> Mapping[str, float]:
+        """The last values, as MLflow keeps them for each metric. Of a run that someone has deleted: none."""
+        path = "/runs/get"
+        try:
+            found = await self._call("GET", path, run_id=run_id)
+        except Missing:
+            return {}
+        metrics = items_of(field_of(found, path, "run", "data"), path, "metrics")
+        return {text_of(item, path, "key"): number_of(item, path, "value") for item in metrics}
+
+    async def tag_run(self, run_id: str, tags: Mapping[str, str]) -> None:
+        """Write tags, all in one request."""
+        short = {key: value[:_TAG_LIMIT] for key, value in tags.items()}
+        await self._call("POST", "/runs/log-batch", run_id=run_id, tags=_tags(short))
 
     async def open_run(self, name: str, namespace: str, tags: Mapping[str, str]) -> None:
         """Open a run with its tags: they are there before the first line of training."""
@@ -193,15 +190,16 @@ class MlflowRegistry:
             (text_of(run, path, "info", "run_id"), tags_of(run.get("data", {}), path).get(TAG_UID, "")) for run in runs
         ]
 
-    async def logged_models(self, run_id: str, experiment_id: str) -> Sequence[tuple[str, str]]:
-        """(model id, source to register) of the run's logged models whose upload is complete."""
+    async def logged_models(self, run_id: str, experiment_id: str) -> Sequence[tuple[str, str, str]]:
+        """(model id, source to register, name) of the run's logged models whose upload is complete."""
         path = "/logged-models/search"
         found = await self._search(
             "POST", path, "models", experiment_ids=[experiment_id], filter=f"source_run_id = {quoted(run_id)}"
         )
         infos = [field_of(item, path, "info") for item in found]
-        ready = [text_of(item, path, "model_id") for item in infos if item.get("status") == "LOGGED_MODEL_READY"]
-        return [(model_id, f"models:/{model_id}") for model_id in ready]
+        ready = [item for item in infos if item.get("status") == "LOGGED_MODEL_READY"]
+        ids = [(text_of(item, path, "model_id"), str(item.get("name", ""))) for item in ready]
+        return [(model_id, f"models:/{model_id}", name) for model_id, name in ids]
 
     async def find_version(self, model: str, uid: str) -> MlflowVersion | None:
         """The version tagged with a TrainingJob's UID; the first one, if there should be two."""

@@ -5,6 +5,7 @@ Source: MLflow REST API reference, and what a 3.17 server answered. Empty lists 
 
 import json
 import re
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
@@ -17,6 +18,36 @@ _TEXT_LIMIT = 300
 _NOT_FOUND = "RESOURCE_DOES_NOT_EXIST"
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 _VERSION = re.compile(r"[0-9]{1,10}")
+
+
+@dataclass(frozen=True, slots=True)
+class MlflowRun:
+    """A run."""
+
+    run_id: str
+    experiment_id: str
+    url: str
+    status: str
+    attempt: int = 1
+    gate: str = ""
+    git_commit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MlflowVersion:
+    """A registered version."""
+
+    number: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class MlflowAlias:
+    """An alias; empty strings for what is not there."""
+
+    version: str = ""
+    writer: str = ""
+    trained: bool = False
 
 
 class Missing(Exception):
@@ -88,6 +119,15 @@ def text_of(found: Any, path: str, *keys: str) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
         raise _unexpected(path, ".".join(keys), "a word or a number", value)
     return str(value)
+
+
+def number_of(found: Any, path: str, *keys: str) -> float:
+    """A number; MLflow writes NaN and infinities as words."""
+    value = field_of(found, path, *keys)
+    try:
+        return float(value)
+    except (TypeError, ValueError) as error:
+        raise _unexpected(path, ".".join(keys), "a number", value) from error
 
 
 def version_of(found: Any, path: str) -> str:

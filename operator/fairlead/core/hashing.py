@@ -24,7 +24,7 @@ from fairlead.core.findings import (
     inspect,
     refusal_finding,
 )
-from fairlead.core.training_status import FIRST_ATTEMPT, fail, make_plan, make_status, registry_waits
+from fairlead.core.training_status import fail, make_plan, make_status, registry_waits
 from fairlead.core.world import Registering, RegistryProblem, TrainingWorld
 from fairlead.render.registering import render_registering_job
 
@@ -58,7 +58,7 @@ def ask_digest(world: TrainingWorld, known: ModelVersionStatus) -> Plan:
 
 
 def _ref(world: TrainingWorld) -> ObjectRef:
-    return ObjectRef("Job", registering_name(world.resource.meta.name, world.resource.status.attempt or FIRST_ATTEMPT))
+    return ObjectRef("Job", registering_name(world.resource.meta.name, world.resource.status.current_attempt))
 
 
 def _job(world: TrainingWorld, known: ModelVersionStatus) -> dict[str, Any]:
@@ -69,7 +69,7 @@ def _job(world: TrainingWorld, known: ModelVersionStatus) -> dict[str, Any]:
         resource.spec,
         run=resource.status.run,
         model_id=known.model_id,
-        attempt=resource.status.attempt or FIRST_ATTEMPT,
+        attempt=resource.status.current_attempt,
         defaults=world.defaults,
     )
     return stamped(job)
@@ -115,8 +115,8 @@ def _watch(world: TrainingWorld, known: ModelVersionStatus, made: Registering) -
     wait = None if running else STARTING_POLL_SECONDS
     if finding:
         return _say(world, finding, wait)
-    if _reason_now(world) == Reason.MANIFEST_FAILED:
-        return Plan((), wait)  # it stays said until a pod does better
+    if _reason_now(world) in (Reason.REGISTERING, Reason.MANIFEST_FAILED):
+        return Plan((), wait)  # what failed stays said until a pod does better
     return _say(world, Finding(Reason.REGISTERING, f"hashing the files of logged model {known.model_id}"), wait)
 
 
@@ -155,7 +155,7 @@ def _failure(world: TrainingWorld, made: Registering) -> Plan:
         return _again_later(world, made, made.job.failure)
     reason, text = _last_words(exits[-1])
     if reason == "ModelNotFound":
-        return fail(world, Finding(Reason.MANIFEST_FAILED, text, final=True), exit_code=0)
+        return fail(world, Finding(Reason.MANIFEST_FAILED, text, final=True))
     return _again_later(world, made, text)
 
 

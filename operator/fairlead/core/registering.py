@@ -1,68 +1,43 @@
-"""Registers what a trainer logged.
+"""Registers what passed the gate.
 
-    one logged model ──> digest of its files ──> version ──> alias ──> run closed ──> Succeeded
+    digest of the model's files ──> version ──> alias ──> run closed ──> Succeeded
 
-Each arrow is one write. The model and its digest are latched in the status; the version is found again by the
-TrainingJob's UID in its tags, since MLflow's calls are not idempotent.
+Each arrow is one write. The digest is latched in the status; the version is found again by the TrainingJob's UID in
+its tags, since MLflow's calls are not idempotent.
 """
 
 from fairlead.api.reasons import Reason
 from fairlead.api.training_job import ModelVersionStatus, TrainingPhase
 from fairlead.core.effects import ClaimAlias, CloseRun, Plan, RegisterVersion, SetAlias
-from fairlead.core.findings import Finding
 from fairlead.core.hashing import ask_digest
 from fairlead.core.refusals import refused_by_tenancy
 from fairlead.core.training_status import (
     TAG_DIGEST,
     TAG_GIT_COMMIT,
-    fail,
     lineage_tags,
     make_plan,
     make_status,
     registry_waits,
     writer_tag,
 )
-from fairlead.core.world import LoggedModel, RegistryFacts, RegistryProblem, TrainingWorld
+from fairlead.core.world import RegistryFacts, RegistryProblem, TrainingWorld
 
 ALIAS_POLL_SECONDS = 15.0
 """How soon an alias that was handed over is taken up."""
 
 
 def register(world: TrainingWorld) -> Plan:
-    """The trainer ended well: hash its one logged model, register it, move the alias, say so."""
-    status, wanted, namespace = world.resource.status, world.resource.spec.register_, world.resource.meta.namespace
-    known = status.model_version
+    """The gate has passed, and the status names the model: hash it, register it, move the alias, say so."""
+    wanted, namespace = world.resource.spec.register_, world.resource.meta.namespace
     if refused := refused_by_tenancy("spec.register.model", wanted.model, namespace, world.allowed):
         return make_plan(world, make_status(world, TrainingPhase.REGISTERING, refused.reason, refused.message))
-    if status.phase is TrainingPhase.REGISTERING and known and not (known.digest or known.version):
+    known = world.resource.status.model_version
+    assert known  # noqa: S101 -- latched with the verdict of the gate
+    if not (known.digest or known.version):
         return ask_digest(world, known)
     if isinstance(world.registry, RegistryProblem):
         return registry_waits(world, world.registry, TrainingPhase.REGISTERING)
-    if status.phase is not TrainingPhase.REGISTERING or known is None:
-        return _begin(world, world.registry)
     return _publish(world, known, world.registry)
-
-
-def _begin(world: TrainingWorld, facts: RegistryFacts) -> Plan:
-    """Latch which model it is; none or several are failures that only the trainer can mend."""
-    models = facts.logged_models
-    run_id = world.resource.status.run.id if world.resource.status.run else ""
-    if not models:
-        text = f"the trainer ended well, but its MLflow run {run_id} has no logged model"
-        return fail(world, Finding(Reason.NO_MODEL_LOGGED, text, final=True), exit_code=0)
-    if len(models) > 1:
-        ids = ", ".join(model.model_id for model in models)
-        text = f"expected one logged model in MLflow run {run_id}, got {len(models)}: {ids}"
-        return fail(world, Finding(Reason.AMBIGUOUS_MODEL, text, final=True), exit_code=0)
-    return begin_registering(world, models[0])
-
-
-def begin_registering(world: TrainingWorld, model: LoggedModel) -> Plan:
-    """The first status of the phase Registering: from here on it is this model."""
-    known = ModelVersionStatus(name=world.resource.spec.register_.model, model_id=model.model_id)
-    text = f"hashing the files of logged model {model.model_id}"
-    status = make_status(world, TrainingPhase.REGISTERING, Reason.REGISTERING, text, model_version=known)
-    return make_plan(world, status)
 
 
 def _publish(world: TrainingWorld, known: ModelVersionStatus, facts: RegistryFacts) -> Plan:
@@ -135,8 +110,6 @@ def _succeed(world: TrainingWorld, found: ModelVersionStatus, facts: RegistryFac
         Reason.SUCCEEDED,
         f"{found.name} version {found.version} is registered; alias {alias} {where}",
         model_version=found.model_copy(update={"alias": alias if reached else ""}),
-        exit_code=0,
-        start_time=world.job.started if world.job else world.resource.status.start_time,
         completion_time=world.now,
     )
     return make_plan(world, status)

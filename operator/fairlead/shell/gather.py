@@ -1,7 +1,7 @@
 """One frozen picture of the world per decision, from the cache and the registry."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from fairlead.api.names import attempt_name, registering_name
@@ -38,6 +38,8 @@ from fairlead.ports import Clock, Cluster, Registry
 from fairlead.render.defaults import RenderDefaults
 from fairlead.shell.cache import Cache
 from fairlead.shell.keys import Key
+
+_AFTER_THE_JOB = frozenset({TrainingPhase.GATING, TrainingPhase.REGISTERING, TrainingPhase.FAILED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,13 +135,13 @@ class Gatherer:
         pods = self._pods_of_job(key, job)
         warning = await self._warning(key, job, pods)
         registering = await self._registering(key, resource, children)
-        settled = (job is not None and not (job.complete or job.failed)) or _hashing(resource, registering)
+        asks = (job is None or resource.status.phase in _AFTER_THE_JOB) and not _hashing(resource, registering)
         return TrainingWorld(
             resource=resource,
             children=children,
             job=job,
             pods=pods,
-            registry=RegistryFacts() if settled else seen.problem or await self._facts(resource, job),
+            registry=(seen.problem or await self._facts(resource)) if asks else RegistryFacts(),
             defaults=frame.defaults,
             allowed=frame.allowed,
             operator_id=frame.operator_id,
@@ -166,43 +168,50 @@ class Gatherer:
         """The registering Job of the attempt, as long as something is to be learnt from it."""
         if resource.status.phase is not TrainingPhase.REGISTERING:
             return None
-        child = children.get(
-            ObjectRef("Job", registering_name(resource.meta.name, resource.status.attempt or FIRST_ATTEMPT))
-        )
+        child = children.get(ObjectRef("Job", registering_name(resource.meta.name, resource.status.current_attempt)))
         if child is None or not child.ours:
             return None
         job = parse_job(child.manifest)
         pods = self._pods_of_job(key, job)
         return Registering(job, pods, await self._warning(key, job, pods))
 
-    async def _facts(self, resource: TrainingJob, job: ObservedJob | None) -> RegistryFacts | RegistryProblem:
-        """As much as the phase needs: the run to start and to close, the models and version to register."""
+    async def _facts(self, resource: TrainingJob) -> RegistryFacts | RegistryProblem:
+        """As much as the phase needs: the run to start and to close, what it logged, the version to register."""
         meta, status = resource.meta, resource.status
         if status.phase is TrainingPhase.SUCCEEDED or meta.deleting:
             return RegistryFacts()
         try:
-            found = await self._registry.find_run(meta.uid, meta.namespace)
-            run = Run(found.run_id, found.experiment_id, found.url, found.status, found.git_commit) if found else None
-            if status.phase is TrainingPhase.REGISTERING and status.model_version:
-                return await self._registered(resource, run)
-            if run is None:
-                return RegistryFacts()
-            if status.phase is TrainingPhase.REGISTERING or (job and job.complete):
+            found = await self._registry.find_runs(meta.uid, meta.namespace)
+            runs = [
+                Run(it.run_id, it.experiment_id, it.url, it.status, it.attempt, it.gate, it.git_commit) for it in found
+            ]
+            known = status.run.id if status.run else ""
+            # The one that the trainer was given, should a lost answer have left two.
+            run = min(
+                (item for item in runs if item.attempt == status.current_attempt),
+                key=lambda item: item.run_id != known,
+                default=None,
+            )
+            facts = RegistryFacts(run, former_runs=tuple(item for item in runs if item is not run))
+            if status.phase is TrainingPhase.REGISTERING:
+                return await self._registered(resource, facts)
+            if run and status.phase is TrainingPhase.GATING:
                 models = await self._registry.logged_models(run.run_id, run.experiment_id)
-                return RegistryFacts(run, tuple(LoggedModel(*item) for item in models))
-            return RegistryFacts(run)
+                metrics = await self._registry.run_metrics(run.run_id)
+                return replace(facts, logged_models=tuple(LoggedModel(*item) for item in models), metrics=metrics)
+            return facts
         except RegistryError as error:
             return problem_of(error)
 
-    async def _registered(self, resource: TrainingJob, run: Run | None) -> RegistryFacts:
+    async def _registered(self, resource: TrainingJob, facts: RegistryFacts) -> RegistryFacts:
         """The version and the alias, as far as they are there. RegistryError."""
         wanted = resource.spec.register_
         version = await self._registry.find_version(wanted.model, resource.meta.uid)
         if version is None:
-            return RegistryFacts(run)
+            return facts
         alias = await self._registry.find_alias(wanted.model, wanted.alias)
-        return RegistryFacts(
-            run,
+        return replace(
+            facts,
             version=Version(version.number, version.digest),
             alias=Alias(alias.version, alias.writer, alias.trained),
         )

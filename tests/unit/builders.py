@@ -160,7 +160,7 @@ def training_world(
         resource=parse_training_job(body),
         children=children,
         job=jobs.get(False),
-        pods=tuple(parse_pod(item) for item in pods if owner_uid(item) != REGISTERING_UID),
+        pods=tuple(parse_pod(item) for item in pods if jobs.get(True) is None or owner_uid(item) != jobs[True].uid),
         registry=registry or RegistryFacts(),
         now=now,
         **fields,

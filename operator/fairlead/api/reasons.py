@@ -25,6 +25,7 @@ class Reason(StrEnum):
     REGISTRY_FORBIDDEN = "RegistryForbidden"
     MODEL_LOAD_FAILED = "ModelLoadFailed"
     UNSUPPORTED_FLAVOR = "UnsupportedFlavor"
+    DIGEST_MISMATCH = "DigestMismatch"
     CONTAINER_CRASHED = "ContainerCrashed"
     OUT_OF_MEMORY = "OutOfMemory"
     IMAGE_NOT_FOUND = "ImageNotFound"
@@ -42,6 +43,7 @@ class Reason(StrEnum):
     IMAGE_NOT_ALLOWED = "ImageNotAllowed"
     SECRET_NOT_ALLOWED = "SecretNotAllowed"  # noqa: S105 -- a word, not a secret
     SERVICE_ACCOUNT_NOT_ALLOWED = "ServiceAccountNotAllowed"
+    MODEL_NOT_ALLOWED = "ModelNotAllowed"
     NAME_CONFLICT = "NameConflict"
     REVISION_LOST = "RevisionLost"
     REJECTED = "Rejected"
@@ -84,7 +86,9 @@ EXPLAINED: dict[Reason, Explanation] = {
         "The model has no such version.", "Correct spec.model.version.", stalls=True
     ),
     Reason.REGISTRY_NOT_CONFIGURED: Explanation(
-        "The operator has been given no MLflow URL.", "Set the chart's value registry.url.", stalls=True
+        "The operator has been given no MLflow URL, or credentials that cannot be read.",
+        "Set the chart's value registry.url; with credentials, check the Secret of registry.credentialsSecretName.",
+        stalls=True,
     ),
     Reason.REGISTRY_UNAVAILABLE: Explanation(
         "MLflow does not answer, or answers with a server error. What runs goes on.", "Look at MLflow; it is retried."
@@ -100,6 +104,11 @@ EXPLAINED: dict[Reason, Explanation] = {
     Reason.UNSUPPORTED_FLAVOR: Explanation(
         "The model was saved in a form that the built-in server does not load.",
         "Log it as a scikit-learn model in skops format, or serve it with a container of your own.",
+        stalls=True,
+    ),
+    Reason.DIGEST_MISMATCH: Explanation(
+        "The model's files are not those that were registered: one was changed, added or removed since.",
+        "Find out who changed them; register the files that you trust as a new version.",
         stalls=True,
     ),
     Reason.CONTAINER_CRASHED: Explanation(
@@ -162,6 +171,11 @@ EXPLAINED: dict[Reason, Explanation] = {
     Reason.SERVICE_ACCOUNT_NOT_ALLOWED: Explanation(
         "The operator's settings do not allow this service account.",
         "Ask for another pattern in allowed.serviceAccounts.",
+        stalls=True,
+    ),
+    Reason.MODEL_NOT_ALLOWED: Explanation(
+        "The operator's settings do not let this namespace use this registered model. What serves goes on serving.",
+        "Ask for a rule in registry.allow, or use a name that a rule allows.",
         stalls=True,
     ),
     Reason.NAME_CONFLICT: Explanation(

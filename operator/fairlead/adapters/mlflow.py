@@ -294,9 +294,7 @@ def _sort(code: int, body: bytes, path: str) -> dict[str, Any]:
     said = str(found.get("message", ""))[:_TEXT_LIMIT] if isinstance(found, dict) else ""
     text = f"MLflow answered {code} to {path}: {said or kind or body[:_TEXT_LIMIT].decode(errors='replace')}"
     if code == 401:
-        raise RegistryError(
-            Reason.REGISTRY_FORBIDDEN, f"{text}; are the setting registry.credentialsDir's files right?"
-        )
+        raise RegistryError(Reason.REGISTRY_FORBIDDEN, f"{text}; are the files of registry.credentialsDir right?")
     if code == 403:
         raise RegistryError(Reason.REGISTRY_FORBIDDEN, f"{text}; does its --allowed-hosts cover the operator's URL?")
     raise RegistryError(Reason.REGISTRY_UNAVAILABLE, text)

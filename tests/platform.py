@@ -35,7 +35,8 @@ def install_mlflow(cluster: Cluster) -> None:
 
 def install_fairlead(cluster: Cluster, values: Mapping[str, str] | None = None) -> None:
     """The chart from the checkout; returns when the operator is ready and runs the image as it is now."""
-    given = {"registry.url": REGISTRY_URL, **(values or {})}
+    every = {"registry.allow[0].namespaces": "{*}", "registry.allow[0].models": "{*}"}
+    given = {"registry.url": REGISTRY_URL, **every, **(values or {})}
     settings = [part for name, value in given.items() for part in ("--set", f"{name}={value}")]
     with step("helm install fairlead"):
         cluster.helm(

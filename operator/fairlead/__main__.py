@@ -17,11 +17,12 @@ from aiohttp import web
 from fairlead import __version__
 from fairlead.adapters.clock import SystemClock
 from fairlead.adapters.connection import Connection, connect
+from fairlead.adapters.credentials import FileCredentials
 from fairlead.adapters.kubernetes import KubernetesCluster
 from fairlead.adapters.lease import Elector, LeaseTerms
 from fairlead.adapters.mlflow import MlflowRegistry
 from fairlead.api.kinds import OWNED
-from fairlead.core.world import Allowed
+from fairlead.core.world import Allowed, ModelRule
 from fairlead.render.defaults import RenderDefaults
 from fairlead.settings import InvalidSettings, Settings, read_settings
 from fairlead.shell.apply import Applier
@@ -58,7 +59,8 @@ class Operator:
         always = KubernetesCluster(connection, may_write=lambda: True, observe=self._telemetry.requested)
         self._elector = Elector(always, clock, _terms(settings))
         cluster = KubernetesCluster(connection, may_write=self._elector.holds, observe=self._telemetry.requested)
-        self._registry = MlflowRegistry(settings.registry.url, clock)
+        credentials = FileCredentials(settings.registry.credentials_dir)
+        self._registry = MlflowRegistry(settings.registry.url, clock, authorization=credentials.authorization)
         self._cache = Cache()
         self._queue = WorkQueue(clock, jitter=spread)
         self._resync = Resync(
@@ -89,8 +91,10 @@ class Operator:
                 image_pull_policy=settings.serving.image_pull_policy,
                 registry_pod_url=settings.registry.pod_url or settings.registry.url,
                 baseline_namespaces=settings.pod_security.baseline_namespaces,
+                registry_pod_secret=settings.registry.pod_secret_name,
+                allow_pickle=settings.serving.allow_pickle,
             ),
-            allowed=Allowed(settings.allowed.images, settings.allowed.secrets, settings.allowed.service_accounts),
+            allowed=_allowed(settings),
             retirement_grace_seconds=settings.retirement_grace_seconds,
             epoch=self._elector.epoch,
             operator_id=self._elector.uid,
@@ -175,6 +179,15 @@ async def _told_to_stop(ready: asyncio.Event) -> None:
         asyncio.get_running_loop().add_signal_handler(number, told.set)
     await told.wait()
     log.info("told to stop")
+
+
+def _allowed(settings: Settings) -> Allowed:
+    return Allowed(
+        settings.allowed.images,
+        settings.allowed.secrets,
+        settings.allowed.service_accounts,
+        tuple(ModelRule(rule.namespaces, rule.models) for rule in settings.registry_rules()),
+    )
 
 
 def _terms(settings: Settings) -> LeaseTerms:

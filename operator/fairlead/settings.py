@@ -12,13 +12,29 @@ class _Section(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True, extra="forbid")
 
 
+class RegistryRule(_Section):
+    """Registered models (glob patterns) that namespaces (glob patterns) may read, register and alias."""
+
+    namespaces: Annotated[tuple[str, ...], Field(min_length=1)]
+    models: Annotated[tuple[str, ...], Field(min_length=1)]
+    """`{namespace}` stands for the namespace that asks."""
+
+
 class RegistrySettings(_Section):
-    """Where MLflow is."""
+    """Where MLflow is, and who may use what in it."""
 
     url: str = ""
     """Tracking URI as the operator reaches it; empty: no registry, and every use of it says so."""
     pod_url: str = ""
     """Tracking URI as trainer and serving pods reach it; empty: the same."""
+    credentials_dir: str = ""
+    """Folder with the files `username` and `password`, or `token`; empty: MLflow is called without credentials."""
+    pod_secret_name: str = ""
+    """Secret, in the namespace of each pod, whose keys are MLflow's own variables; empty: none."""
+    poll_seconds: Annotated[float, Field(ge=1, le=3600)] = 15
+    """How often each registered model that is served is asked for."""
+    allow: tuple[RegistryRule, ...] = ()
+    """Empty: every model where one namespace is watched, else those whose name begins with `<namespace>-`."""
 
 
 class ServingSettings(_Section):
@@ -26,6 +42,8 @@ class ServingSettings(_Section):
 
     image: str = "localhost/fairlead-serving:dev"
     image_pull_policy: Literal["Always", "IfNotPresent", "Never"] = "IfNotPresent"
+    allow_pickle: bool = False
+    """Whether it loads models that were saved with pickle: loading one runs the code in it."""
 
 
 class AllowedSettings(_Section):
@@ -68,6 +86,13 @@ class Settings(_Section):
     concurrency: Annotated[int, Field(ge=1, le=64)] = 8
     """Custom resources that are worked on at a time."""
     lease: LeaseSettings = LeaseSettings()
+
+    def registry_rules(self) -> tuple[RegistryRule, ...]:
+        """The rules of registry.allow, or those that hold without any."""
+        if self.registry.allow:
+            return self.registry.allow
+        models = "*" if len(self.watch_namespaces) == 1 else "{namespace}-*"
+        return (RegistryRule(namespaces=("*",), models=(models,)),)
 
 
 class InvalidSettings(ValueError):

@@ -74,3 +74,24 @@ def test_a_file_is_read(tmp_path: Path) -> None:
 def test_settings_cannot_be_changed_later() -> None:
     with pytest.raises(ValidationError):
         Settings().concurrency = 3  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("text", "namespaces", "models"),
+    [
+        ("", ("*",), ("{namespace}-*",)),
+        ("watchNamespaces: [a]", ("*",), ("*",)),
+        ("watchNamespaces: [a, b]", ("*",), ("{namespace}-*",)),
+        ("watchNamespaces: [a]\nregistry: {allow: [{namespaces: [a], models: [m]}]}", ("a",), ("m",)),
+    ],
+)
+def test_without_rules_a_namespace_has_the_registry_to_itself_or_its_own_prefix(
+    text: str, namespaces: tuple[str, ...], models: tuple[str, ...]
+) -> None:
+    (rule,) = parse_settings(text, "x").registry_rules()
+    assert (rule.namespaces, rule.models) == (namespaces, models)
+
+
+def test_a_rule_that_names_no_model_is_refused() -> None:
+    with pytest.raises(InvalidSettings, match=r"registry\.allow\.0\.models"):
+        parse_settings("registry: {allow: [{namespaces: [a], models: []}]}", "x")

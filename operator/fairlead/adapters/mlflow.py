@@ -5,8 +5,9 @@ package that can load models.
 Source: MLflow REST API reference, and what a 3.17 server answered.
 """
 
+import asyncio
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,10 +41,21 @@ class _Missing(Exception):
 
 
 class MlflowRegistry:
-    """Implements ports.Registry. Without a URL every call says RegistryNotConfigured."""
+    """Implements ports.Registry. Without a URL every call says RegistryNotConfigured.
 
-    def __init__(self, url: str, clock: Clock, http: httpx.AsyncClient | None = None) -> None:
+    `authorization` gives the header of each request; empty: none is sent.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        clock: Clock,
+        http: httpx.AsyncClient | None = None,
+        *,
+        authorization: Callable[[], str] = lambda: "",
+    ) -> None:
         self._clock = clock
+        self._authorization = authorization
         self._url = url.rstrip("/")
         self._http = http or httpx.AsyncClient(timeout=_TIMEOUT_SECONDS, follow_redirects=False, trust_env=False)
 
@@ -56,10 +68,16 @@ class MlflowRegistry:
         if not self._url:
             raise RegistryError(Reason.REGISTRY_NOT_CONFIGURED, "the setting registry.url is empty")
         arguments: dict[str, Any] = {"params": fields} if method == "GET" else {"json": fields}
+        if header := self._authorization():
+            arguments["headers"] = {"Authorization": header}
         try:
-            async with self._http.stream(method, self._url + _API + path, **arguments) as response:
+            # The client's own time-outs start anew with each byte: one that trickles would never end.
+            async with (
+                asyncio.timeout(_TIMEOUT_SECONDS),
+                self._http.stream(method, self._url + _API + path, **arguments) as response,
+            ):
                 body = await _read(response)
-        except httpx.TransportError as error:
+        except (httpx.TransportError, TimeoutError) as error:
             text = f"no answer from MLflow at {self._url}: {type(error).__name__}"
             raise RegistryError(Reason.REGISTRY_UNAVAILABLE, text) from error
         return _sort(response.status_code, body, path)
@@ -244,6 +262,10 @@ def _sort(code: int, body: bytes, path: str) -> dict[str, Any]:
         raise _Missing(path)
     said = str(found.get("message", ""))[:_TEXT_LIMIT] if isinstance(found, dict) else ""
     text = f"MLflow answered {code} to {path}: {said or kind or body[:_TEXT_LIMIT].decode(errors='replace')}"
-    if code in (401, 403):
+    if code == 401:
+        raise RegistryError(
+            Reason.REGISTRY_FORBIDDEN, f"{text}; are the setting registry.credentialsDir's files right?"
+        )
+    if code == 403:
         raise RegistryError(Reason.REGISTRY_FORBIDDEN, f"{text}; does its --allowed-hosts cover the operator's URL?")
     raise RegistryError(Reason.REGISTRY_UNAVAILABLE, text)

@@ -42,6 +42,7 @@ class Reason(StrEnum):
     IMAGE_NOT_ALLOWED = "ImageNotAllowed"
     SECRET_NOT_ALLOWED = "SecretNotAllowed"  # noqa: S105 -- a word, not a secret
     SERVICE_ACCOUNT_NOT_ALLOWED = "ServiceAccountNotAllowed"
+    MODEL_NOT_ALLOWED = "ModelNotAllowed"
     NAME_CONFLICT = "NameConflict"
     REVISION_LOST = "RevisionLost"
     REJECTED = "Rejected"
@@ -84,7 +85,9 @@ EXPLAINED: dict[Reason, Explanation] = {
         "The model has no such version.", "Correct spec.model.version.", stalls=True
     ),
     Reason.REGISTRY_NOT_CONFIGURED: Explanation(
-        "The operator has been given no MLflow URL.", "Set the chart's value registry.url.", stalls=True
+        "The operator has been given no MLflow URL, or credentials that cannot be read.",
+        "Set the chart's value registry.url; with credentials, check the Secret of registry.credentialsSecretName.",
+        stalls=True,
     ),
     Reason.REGISTRY_UNAVAILABLE: Explanation(
         "MLflow does not answer, or answers with a server error. What runs goes on.", "Look at MLflow; it is retried."
@@ -162,6 +165,11 @@ EXPLAINED: dict[Reason, Explanation] = {
     Reason.SERVICE_ACCOUNT_NOT_ALLOWED: Explanation(
         "The operator's settings do not allow this service account.",
         "Ask for another pattern in allowed.serviceAccounts.",
+        stalls=True,
+    ),
+    Reason.MODEL_NOT_ALLOWED: Explanation(
+        "The operator's settings do not let this namespace use this registered model. What serves goes on serving.",
+        "Ask for a rule in registry.allow, or use a name that a rule allows.",
         stalls=True,
     ),
     Reason.NAME_CONFLICT: Explanation(

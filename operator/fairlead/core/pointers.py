@@ -13,7 +13,7 @@ from fairlead.api.names import revision_name
 from fairlead.api.observed import ObservedRevision
 from fairlead.core.compare import digest_of
 from fairlead.core.findings import Finding, Symptoms, inspect
-from fairlead.core.refusals import refused_by_settings
+from fairlead.core.refusals import refused_by_settings, refused_by_tenancy
 from fairlead.core.world import RegistryProblem, ServingWorld
 from fairlead.render.serving import revision_inputs
 
@@ -52,6 +52,14 @@ class Pointers:
         )
 
 
+def refused_model(world: ServingWorld) -> Finding | None:
+    """The registered model that the settings keep from this namespace."""
+    spec, meta = world.resource.spec, world.resource.meta
+    if spec.model is None:
+        return None
+    return refused_by_tenancy("spec.model.name", spec.model.name, meta.namespace, world.allowed)
+
+
 def known_model(world: ServingWorld) -> ResolvedModel | RegistryProblem | None:
     """The registry's answer; while it gives none, the last one to the same question: an outage changes nothing."""
     asked, last = world.resource.spec.model, world.resource.status.model
@@ -66,6 +74,8 @@ def find_target(world: ServingWorld) -> Target | Finding:
     spec = world.resource.spec
     image = spec.container.image if spec.container else None
     if refused := refused_by_settings(spec, spec.container, image, world.allowed):
+        return refused
+    if refused := refused_model(world):
         return refused
     model = known_model(world)
     if isinstance(model, RegistryProblem):

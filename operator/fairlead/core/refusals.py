@@ -41,6 +41,29 @@ def _images(fields: PodFields, image: str | None) -> Iterator[tuple[str, str]]:
             yield f"volumes[{index}].image.reference", volume.image.reference
 
 
+def _model_patterns(namespace: str, allowed: Allowed) -> tuple[str, ...]:
+    """The patterns of the models that a namespace may use."""
+    rules = (rule for rule in allowed.models if _allowed(namespace, rule.namespaces))
+    return tuple(pattern.replace("{namespace}", namespace) for rule in rules for pattern in rule.models)
+
+
+def refused_by_tenancy(field: str, model: str, namespace: str, allowed: Allowed) -> Finding | None:
+    """A registered model that the setting registry.allow keeps from this namespace; `field` names it.
+
+    One identity reads and writes the registry for all namespaces, so nothing else tells them apart.
+    """
+    patterns = _model_patterns(namespace, allowed)
+    if _allowed(model, patterns):
+        return None
+    expected = ", ".join(patterns) or "none"
+    rule = f"{{namespaces: [{namespace}], models: [{model}]}}"
+    text = (
+        f"{field}: expected a model that the setting registry.allow lets namespace {namespace} use ({expected}), "
+        f"got {model}; a rule {rule} would allow it"
+    )
+    return Finding(Reason.MODEL_NOT_ALLOWED, text, final=True)
+
+
 def refused_by_settings(
     fields: PodFields, container: Container | None, image: str | None, allowed: Allowed
 ) -> Finding | None:

@@ -6,12 +6,20 @@ from fairlead.api.reasons import Reason
 from fairlead.api.training_job import ModelVersionStatus, TrainingPhase
 from fairlead.core.effects import CloseRun, Plan, RegisterVersion, SetAlias
 from fairlead.core.findings import Finding
+from fairlead.core.refusals import refused_by_tenancy
 from fairlead.core.training_status import fail, lineage_tags, make_plan, make_status, registry_waits
 from fairlead.core.world import RegistryProblem, TrainingWorld
 
 
 def register(world: TrainingWorld) -> Plan:
     """The trainer ended well: register its one logged model, move the alias, say so."""
+    meta, wanted = world.resource.meta, world.resource.spec.register_
+    if refused := refused_by_tenancy("spec.register.model", wanted.model, meta.namespace, world.allowed):
+        return make_plan(world, make_status(world, TrainingPhase.REGISTERING, refused.reason, refused.message))
+    return _register(world)
+
+
+def _register(world: TrainingWorld) -> Plan:
     resource = world.resource
     wanted = resource.spec.register_
     if isinstance(world.registry, RegistryProblem):

@@ -16,7 +16,7 @@ from fairlead.api.reasons import EXPLAINED, Reason
 from fairlead.api.scalars import parse_limit
 from fairlead.core.effects import ObjectRef
 from fairlead.core.findings import Finding
-from fairlead.core.pointers import Pointers, Target, examine, known_model
+from fairlead.core.pointers import Pointers, Target, examine, known_model, refused_model
 from fairlead.core.world import RegistryProblem, ServingWorld
 from fairlead.render.serving import selector_labels
 
@@ -166,7 +166,11 @@ def _activity(world: ServingWorld, pointers: Pointers, head: Headline, ready: Co
 
 def _resolved(world: ServingWorld) -> Condition | None:
     """What the registry says now, even when the last answer still stands."""
-    if world.resource.spec.model is None or world.model is None:
+    if world.resource.spec.model is None:
+        return None
+    if refused := refused_model(world):
+        return condition(ConditionType.MODEL_RESOLVED, False, refused.reason, refused.message)
+    if world.model is None:
         return None
     if isinstance(world.model, RegistryProblem):
         return condition(ConditionType.MODEL_RESOLVED, False, world.model.reason, world.model.message)

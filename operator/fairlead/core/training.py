@@ -12,7 +12,7 @@ from fairlead.api.training_job import RunStatus, TrainingPhase
 from fairlead.core.compare import stamped
 from fairlead.core.effects import Apply, CloseRun, ObjectRef, OpenRun, Plan
 from fairlead.core.findings import Finding, Symptoms, describe_exit, inspect, refusal_finding
-from fairlead.core.refusals import refused_by_settings
+from fairlead.core.refusals import refused_by_settings, refused_by_tenancy
 from fairlead.core.registering import register
 from fairlead.core.training_status import (
     FIRST_ATTEMPT,
@@ -127,7 +127,9 @@ def _without_job(world: TrainingWorld) -> Plan:
         return register(world)  # it ended well, as the status says, and was deleted since
     if status.phase is TrainingPhase.RUNNING:
         return fail(world, Finding(Reason.JOB_DELETED, f"Job {job_name(world)} was deleted while it ran", final=True))
-    finding = refused_by_settings(spec, spec.container, spec.container.image, world.allowed)
+    finding = refused_by_settings(spec, spec.container, spec.container.image, world.allowed) or refused_by_tenancy(
+        "spec.register.model", spec.register_.model, world.resource.meta.namespace, world.allowed
+    )
     if finding is None and world.refused:
         finding = Finding(Reason.REJECTED, world.refused, final=True)
     if finding:

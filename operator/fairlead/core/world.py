@@ -22,12 +22,27 @@ class RegistryProblem:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelRule:
+    """Registered models that namespaces may read, register and alias: glob patterns of both.
+
+    `{namespace}` in a model's pattern stands for the namespace that asks.
+    """
+
+    namespaces: tuple[str, ...]
+    models: tuple[str, ...]
+
+
+EVERY_MODEL = ModelRule(("*",), ("*",))
+
+
+@dataclass(frozen=True, slots=True)
 class Allowed:
     """Glob patterns of what the administrator lets custom resources name."""
 
     images: tuple[str, ...] = ("*",)
     secrets: tuple[str, ...] = ("*",)
     service_accounts: tuple[str, ...] = ("*",)
+    models: tuple[ModelRule, ...] = (EVERY_MODEL,)
 
 
 @dataclass(frozen=True, slots=True)

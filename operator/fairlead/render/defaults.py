@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from typing import Any
 
 MODEL_CONTAINER = "model"
 TRAINER_CONTAINER = "trainer"
@@ -27,6 +28,14 @@ class RenderDefaults:
     image_pull_policy: str
     registry_pod_url: str
     baseline_namespaces: tuple[str, ...] = ()
+    registry_pod_secret: str = ""
+    """Secret of the pod's namespace whose keys are MLflow's credentials, as variables; empty: none."""
+    allow_pickle: bool = False
+    """Whether the built-in server loads models that run code as they load."""
+
+    def registry_env_from(self) -> list[dict[str, Any]]:
+        """What brings MLflow's credentials into a container that calls it. Never read by the operator."""
+        return [{"secretRef": {"name": self.registry_pod_secret}}] if self.registry_pod_secret else []
 
     def restricted(self, namespace: str) -> bool:
         """Whether pods of this namespace must fit Pod Security `restricted`."""

@@ -52,8 +52,9 @@ def render_container(
     resources: dict[str, Any],
     extra_mounts: Sequence[dict[str, Any]] = (),
     read_only: bool = False,
+    calls_registry: bool = False,
 ) -> dict[str, Any]:
-    """The container that a custom resource describes."""
+    """The container that a custom resource describes. `calls_registry`: it gets MLflow's credentials."""
     rendered: dict[str, Any] = {
         "name": name,
         "image": image,
@@ -68,6 +69,9 @@ def render_container(
     if container:
         wire = container.wire()
         rendered |= {key: wire[key] for key in ("command", "args", "envFrom") if key in wire}
+    if calls_registry and (ours := defaults.registry_env_from()):
+        # Of two sources with the same key the last one counts: a user's own credentials win.
+        rendered["envFrom"] = [*ours, *rendered.get("envFrom", ())]
     mounts = [item.wire() for item in (container.volume_mounts or ())] if container else []
     if mounts or extra_mounts:
         rendered["volumeMounts"] = [*mounts, *extra_mounts]

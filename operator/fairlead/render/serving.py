@@ -85,9 +85,12 @@ def _model_env(meta: Meta, model: ResolvedModel, defaults: RenderDefaults, load_
     }
 
 
-def _builtin_env(container: ServingContainer) -> dict[str, str]:
-    """What only the built-in server is told. A pickle runs code as it loads, and a user cannot let one in."""
-    return {"PORT": str(container.port or built_in.DEFAULT_PORT), "ALLOW_PICKLE": "false"}
+def _builtin_env(container: ServingContainer, defaults: RenderDefaults) -> dict[str, str]:
+    """What only the built-in server is told. A pickle runs code as it loads: only the settings let one in."""
+    return {
+        "PORT": str(container.port or built_in.DEFAULT_PORT),
+        "ALLOW_PICKLE": str(defaults.allow_pickle).lower(),
+    }
 
 
 def _probe(container: ServingContainer, path: str | None) -> dict[str, Any]:
@@ -130,6 +133,7 @@ def _fetch_container(env: Mapping[str, str], defaults: RenderDefaults, namespace
         resources={},
         extra_mounts=[{"name": "model", "mountPath": MODEL_MOUNT_PATH}, {"name": "tmp", "mountPath": "/tmp"}],  # noqa: S108
         read_only=True,
+        calls_registry=True,
     )
     return {**rendered, "command": ["python", "-m", "fairlead_serving.fetch", MODEL_MOUNT_PATH]}
 
@@ -149,10 +153,11 @@ def render_template(
         image=container.image or defaults.serving_image,
         defaults=defaults,
         namespace=meta.namespace,
-        env={**env, **(_builtin_env(container) if builtin else {})},
+        env={**env, **(_builtin_env(container, defaults) if builtin else {})},
         resources=render_resources(spec.resources, spec.gpu),
         extra_mounts=mounts,
         read_only=builtin,
+        calls_registry=builtin,
     )
     main["ports"] = [{"name": _PORT_NAME, "containerPort": container.port or built_in.DEFAULT_PORT, "protocol": "TCP"}]
     main |= _probes(container, builtin=builtin, load_seconds=load_seconds)

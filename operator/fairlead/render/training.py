@@ -67,6 +67,7 @@ def render_job(
         env=training_env(spec, run, attempt=attempt, registry_url=defaults.registry_pod_url),
         resources=render_resources(compute.resources, compute.gpu),
         extra_mounts=[SHARED_MEMORY_MOUNT] if shared is not None else [],
+        calls_registry=True,
     )
     pod = render_pod_spec(
         spec,

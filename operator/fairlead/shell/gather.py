@@ -10,6 +10,7 @@ from fairlead.api.reasons import Reason
 from fairlead.api.resource import ModelDeployment, TrainingJob, parse_model_deployment, parse_training_job
 from fairlead.api.training_job import TrainingPhase
 from fairlead.core.effects import ObjectRef
+from fairlead.core.refusals import refused_by_tenancy
 from fairlead.core.training_status import FIRST_ATTEMPT
 from fairlead.core.world import (
     Allowed,
@@ -92,7 +93,7 @@ class Gatherer:
                 if item["kind"] == "Deployment"
             },
             pods=tuple(parse_pod(item) for item in self._pods(key)),
-            model=await self._resolve(resource),
+            model=await self._resolve(resource, frame),
             defaults=frame.defaults,
             allowed=frame.allowed,
             retirement_grace_seconds=frame.retirement_grace_seconds,
@@ -101,10 +102,12 @@ class Gatherer:
             refused=seen.refused,
         )
 
-    async def _resolve(self, resource: ModelDeployment) -> Any:
+    async def _resolve(self, resource: ModelDeployment, frame: Frame) -> Any:
         asked = resource.spec.model
         if asked is None or resource.meta.deleting:
             return None
+        if refused := refused_by_tenancy("spec.model.name", asked.name, resource.meta.namespace, frame.allowed):
+            return RegistryProblem(refused.reason, refused.message)  # not even whether it exists is told
         try:
             return await self._registry.resolve(asked)
         except RegistryError as error:

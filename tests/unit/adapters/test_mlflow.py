@@ -1,5 +1,6 @@
 """Calls and answers of MLflow 3.17, as a real server gave them; that it still gives them is tested with one."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -23,14 +24,16 @@ class Bench:
     def __init__(self, answers: dict[str, Any] | None = None, url: str = "http://mlflow:5000/") -> None:
         self.answers = answers or {}
         self.sent: list[tuple[str, str, dict[str, Any]]] = []
-        http = httpx.AsyncClient(transport=httpx.MockTransport(self._answer))
+        self.authorizations: list[str | None] = []
+        http = httpx.AsyncClient(transport=httpx.MockTransport(self.answer))
         self.registry = MlflowRegistry(url, FakeClock(), http)
 
-    def _answer(self, request: httpx.Request) -> httpx.Response:
+    def answer(self, request: httpx.Request) -> httpx.Response:
         path = request.url.path.removeprefix("/api/2.0/mlflow/")
         fields = dict(request.url.params) if request.method == "GET" else json.loads(request.content)
         self.sent.append((request.method, path, fields))
-        found = self.answers.get(path, {})
+        self.authorizations.append(request.headers.get("Authorization"))
+        found = self.answers.get(path, model() if path == "registered-models/get" else {})
         if isinstance(found, list):
             found = found.pop(0)
         if isinstance(found, Exception):
@@ -122,6 +125,30 @@ async def test_without_a_url_every_question_says_so() -> None:
 async def test_a_long_error_is_cut() -> None:
     _, text = await failure(Bench({"registered-models/get": httpx.Response(500, text="x" * 9000)}), alias="a")
     assert len(text) < 400
+
+
+async def test_a_registry_that_never_ends_its_answer_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mlflow, "_TIMEOUT_SECONDS", 0.01)
+
+    async def trickle() -> AsyncIterator[bytes]:
+        while True:
+            yield b" "
+            await asyncio.sleep(0)
+
+    bench = Bench({"registered-models/get": httpx.Response(200, content=trickle())})
+    assert await failure(bench, alias="a") == (
+        "RegistryUnavailable",
+        "no answer from MLflow at http://mlflow:5000: TimeoutError",
+    )
+
+
+async def test_each_request_carries_the_credentials_as_they_are_now() -> None:
+    bench, headers = Bench(), iter(["Bearer old", "Bearer new", ""])
+    http = httpx.AsyncClient(transport=httpx.MockTransport(bench.answer))
+    registry = MlflowRegistry("http://mlflow", FakeClock(), http, authorization=lambda: next(headers))
+    for _ in range(3):
+        await registry.alias_target("churn", "candidate")
+    assert bench.authorizations == ["Bearer old", "Bearer new", None]
 
 
 # -- runs

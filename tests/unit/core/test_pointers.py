@@ -275,3 +275,13 @@ def test_each_revision_with_pods_is_named_once_and_the_candidate_first() -> None
 def test_a_role_is_told_by_the_pointers() -> None:
     pointers = Pointers(slot("s"), slot("c"), None, ())
     assert [pointers.role_of(name) for name in ("s", "c", "p")] == ["stable", "candidate", ""]
+
+
+def test_a_model_that_the_settings_keep_from_the_namespace_has_no_target_whatever_the_registry_said() -> None:
+    closed = Allowed(models=())
+    body = serving_body(model={"name": "churn", "alias": "candidate"}, status={"model": LAST.wire()})
+    for model in (LAST, DOWN):
+        found = find_target(serving_world(body, model=model, allowed=closed))
+        assert isinstance(found, Finding)
+        assert found.reason is Reason.MODEL_NOT_ALLOWED
+    assert isinstance(find_target(serving_world(serving_body(), allowed=closed)), Target)

@@ -7,8 +7,8 @@ import pytest
 from fairlead.api.model_deployment import ModelDeploymentSpec
 from fairlead.api.reasons import Reason
 from fairlead.core.findings import Finding
-from fairlead.core.refusals import refused_by_settings
-from fairlead.core.world import Allowed
+from fairlead.core.refusals import refused_by_settings, refused_by_tenancy
+from fairlead.core.world import Allowed, ModelRule
 
 
 def refused(allowed: Allowed, **spec: Any) -> Finding | None:
@@ -70,3 +70,46 @@ def test_a_spec_that_names_nothing_is_let_in_by_settings_that_allow_nothing() ->
 
 def test_patterns_tell_upper_from_lower_case_on_every_system() -> None:
     assert refused(Allowed(images=("X",)), container={"image": "x"}) is not None
+
+
+# -- registered models
+
+RULES = (
+    ModelRule(("team", "data-*"), ("{namespace}-*", "shared")),
+    ModelRule(("team",), ("champion-?",)),
+)
+
+
+@pytest.mark.parametrize(
+    ("namespace", "model", "allowed"),
+    [
+        ("team", "team-churn", True),
+        ("team", "shared", True),
+        ("team", "champion-1", True),
+        ("team", "champion-10", False),
+        ("team", "team", False),
+        ("team", "Team-churn", False),
+        ("team", "data-a-churn", False),
+        ("data-a", "data-a-churn", True),
+        ("data-a", "champion-1", False),
+        ("other", "shared", False),
+    ],
+)
+def test_a_namespace_may_use_the_models_that_a_rule_for_it_names(namespace: str, model: str, allowed: bool) -> None:
+    assert (refused_by_tenancy("spec.model.name", model, namespace, Allowed(models=RULES)) is None) is allowed
+
+
+def test_a_model_that_is_not_allowed_is_told_with_the_setting_and_the_rule_that_would_allow_it() -> None:
+    found = refused_by_tenancy("spec.model.name", "churn", "team", Allowed(models=RULES))
+    message = (
+        "spec.model.name: expected a model that the setting registry.allow lets namespace team use "
+        "(team-*, shared, champion-?), got churn; a rule {namespaces: [team], models: [churn]} would allow it"
+    )
+    assert found == Finding(Reason.MODEL_NOT_ALLOWED, message, final=True)
+
+
+def test_a_namespace_that_no_rule_names_may_use_none() -> None:
+    found = refused_by_tenancy("spec.register.model", "x", "other", Allowed(models=RULES))
+    assert found
+    assert found.message.startswith("spec.register.model: ")
+    assert "(none)" in found.message

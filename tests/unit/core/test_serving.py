@@ -597,3 +597,18 @@ def test_one_word_is_announced_once() -> None:
     world.edit_image("example/missing:1")
     world.settle(120)
     assert world.announced.count("ImageNotFound") == 2, "when it is first seen, and when it is final"
+
+
+def test_a_model_that_stops_being_allowed_goes_on_serving_and_nothing_new_of_it_comes_up() -> None:
+    world = served_model()
+    before = world.revision
+    world.settings = {"allowed": Allowed(models=())}
+    world.reconcile()
+    assert world.condition("ModelResolved") == ("False", "ModelNotAllowed")
+    assert (world.condition("Ready"), world.condition("Stalled")) == (("True", "Serving"), ("True", "ModelNotAllowed"))
+    world.model = version("2")
+    world.settle(60)
+    assert (world.selected(), world.workloads()) == (before, {before})
+    world.settings = {}
+    world.settle(10)
+    assert world.status.stable and world.status.stable.model_version == "2"

@@ -29,7 +29,7 @@ from fairlead.core.effects import ObjectRef
 from fairlead.core.findings import Finding
 from fairlead.core.pointers import Pointers, Target, find_target
 from fairlead.core.serving_status import next_deadline, project_status
-from fairlead.core.world import RegistryProblem, ServingWorld
+from fairlead.core.world import Allowed, RegistryProblem, ServingWorld
 
 BODY = serving_body()
 NAME = revision_of(BODY)
@@ -268,6 +268,12 @@ def test_the_last_answer_stays_in_the_status_while_the_registry_gives_none() -> 
     status = project(role(), body=body, model=RegistryProblem(Reason.REGISTRY_UNAVAILABLE, "down"))
     assert status.model == last
     assert table(status)["ModelResolved"] == ("False", "RegistryUnavailable")
+
+
+def test_a_model_that_is_not_allowed_is_not_told_to_be_there() -> None:
+    model = ResolvedModel(name="churn", alias="candidate", version="3")
+    status = project(role(stable=slot(NAME)), body=with_model(), model=model, allowed=Allowed(models=()))
+    assert table(status)["ModelResolved"] == ("False", "ModelNotAllowed")
 
 
 def test_without_a_model_nothing_is_said_about_one() -> None:

@@ -454,3 +454,22 @@ def test_a_new_leader_writes_its_epoch_only_with_something_else() -> None:
     world.succeed("m-1")
     world.reconcile()
     assert world.status.epoch == 7
+
+
+def test_a_model_that_is_not_allowed_stops_a_trainingjob_before_its_run_and_heals() -> None:
+    closed = Allowed(models=())
+    plan = decide_training(training_world(training_body(), allowed=closed))
+    assert [type(effect) for effect in plan.effects] == [WriteStatus]
+    assert table(written(plan))["Stalled"] == ("True", "ModelNotAllowed")
+    later = training_world(training_body(status=written(plan)))
+    assert isinstance(decide_training(later).effects[-1], OpenRun)
+
+
+@pytest.mark.parametrize("facts", [{}, {"version": "4", "aliased_version": "3"}])
+def test_a_model_that_is_no_longer_allowed_is_neither_registered_nor_aliased(facts: dict[str, str]) -> None:
+    body = training_body(status=status_of("Registering"))
+    registry = RegistryFacts(run=RUN, logged_models=(MODEL,), **facts)
+    job = job_body(body, ended="Complete")
+    plan = decide_training(training_world(body, [job], registry=registry, allowed=Allowed(models=())))
+    assert [type(effect) for effect in plan.effects] == [WriteStatus]
+    assert table(written(plan))["Stalled"] == ("True", "ModelNotAllowed")

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 from tests.unit.builders import serving_body, serving_world, training_body, training_world
 
-from fairlead.core.world import Allowed, RegistryFacts
+from fairlead.core.world import Allowed, ModelRule, RegistryFacts
 
 
 def test_a_world_cannot_be_changed_by_a_decision() -> None:
@@ -15,7 +15,7 @@ def test_a_world_cannot_be_changed_by_a_decision() -> None:
 
 
 def test_the_settings_allow_everything_unless_they_are_narrowed() -> None:
-    assert Allowed() == Allowed(("*",), ("*",), ("*",))
+    assert Allowed() == Allowed(("*",), ("*",), ("*",), (ModelRule(("*",), ("*",)),))
 
 
 def test_a_registry_that_was_not_asked_has_no_facts() -> None:

@@ -183,3 +183,13 @@ def test_our_labels_win_over_the_user_s() -> None:
         "annotations": {"a": "b"},
     }
     assert render_metadata(fields(), {"ours": "1"}) == {"labels": {"ours": "1"}}
+
+
+def test_credentials_reach_a_container_that_calls_the_registry_before_the_user_s_own_sources() -> None:
+    secured = replace(DEFAULTS, registry_pod_secret="mlflow")
+    theirs = {"envFrom": [{"secretRef": {"name": "mine"}}]}
+    ours = {"secretRef": {"name": "mlflow"}}
+    assert container(theirs, defaults=secured, calls_registry=True)["envFrom"] == [ours, *theirs["envFrom"]]
+    assert container(defaults=secured, calls_registry=True)["envFrom"] == [ours]
+    assert container(theirs, defaults=secured)["envFrom"] == theirs["envFrom"]
+    assert "envFrom" not in container(defaults=DEFAULTS, calls_registry=True)

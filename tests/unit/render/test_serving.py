@@ -1,5 +1,6 @@
 """The children of a ModelDeployment."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -82,6 +83,21 @@ def test_no_user_can_let_a_pickle_into_the_built_in_server() -> None:
         {"name": "ALLOW_PICKLE", "value": "false"}
     ]
     assert "ALLOW_PICKLE" not in env(own())
+
+
+def test_the_administrator_can() -> None:
+    spec = ModelDeploymentSpec.model_validate({"model": REF})
+    rendered = render_template(META, spec, MODEL, revision="churn-1", defaults=replace(DEFAULTS, allow_pickle=True))
+    assert env(rendered)["ALLOW_PICKLE"] == "true"
+
+
+def test_credentials_of_the_registry_reach_the_container_that_fetches_the_model_and_no_other() -> None:
+    secured = replace(DEFAULTS, registry_pod_secret="mlflow")
+    for container, fetches in (({}, "containers"), ({"image": "example/own:1"}, "initContainers")):
+        spec = ModelDeploymentSpec.model_validate({"model": REF, "container": container})
+        pod = render_template(META, spec, MODEL, revision="churn-1", defaults=secured)["spec"]
+        found = [kind for kind in ("initContainers", "containers") for item in pod.get(kind, ()) if "envFrom" in item]
+        assert found == [fetches]
 
 
 def test_the_built_in_server_s_root_is_read_only_and_it_drains_by_itself() -> None:

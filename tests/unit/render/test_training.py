@@ -1,6 +1,7 @@
 """The Job of one attempt."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from tests.unit.builders import DEFAULTS, UID, training_body, training_world
@@ -66,3 +67,11 @@ def test_pods_are_spread_among_those_of_the_same_attempt() -> None:
     spread = {"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "ScheduleAnyway"}
     (found,) = job(topologySpread=[spread])["spec"]["template"]["spec"]["topologySpreadConstraints"]
     assert found["labelSelector"]["matchLabels"] == {"fairlead.dev/trainingjob": "fit", "fairlead.dev/attempt": "2"}
+
+
+def test_a_trainer_gets_the_credentials_of_the_registry() -> None:
+    resource = training_world(training_body()).resource
+    secured = replace(DEFAULTS, registry_pod_secret="mlflow")
+    rendered = render_job(resource.meta, resource.spec, run=RUN, attempt=1, defaults=secured)
+    (container,) = rendered["spec"]["template"]["spec"]["containers"]
+    assert container["envFrom"] == [{"secretRef": {"name": "mlflow"}}]

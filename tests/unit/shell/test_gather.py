@@ -1,5 +1,6 @@
 """The picture of the world that a decision gets."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -20,7 +21,7 @@ from fairlead.api.model_deployment import ResolvedModel
 from fairlead.api.reasons import Reason
 from fairlead.api.resource import InvalidResource
 from fairlead.core.effects import ObjectRef
-from fairlead.core.world import LoggedModel, RegistryFacts, RegistryProblem, Run, ServingWorld, TrainingWorld
+from fairlead.core.world import Allowed, LoggedModel, RegistryFacts, RegistryProblem, Run, ServingWorld, TrainingWorld
 from fairlead.shell.cache import Cache
 from fairlead.shell.gather import Gatherer, Seen
 
@@ -92,6 +93,15 @@ async def test_the_registry_is_asked_only_for_a_model() -> None:
     assert (await serving(serving_body(model=MODEL, deleting=True), registry=registry)).model is None
     assert registry.calls == []
     assert (await serving(serving_body(model=MODEL), registry=registry)).model == registry.answer
+
+
+async def test_a_model_that_is_not_allowed_is_not_asked_for() -> None:
+    registry = InMemoryRegistry(answer=ResolvedModel(name="churn", version="3"))
+    gatherer = Gatherer(Cache(), InMemoryCluster(), registry, FakeClock())
+    closed = replace(FRAME, allowed=Allowed(models=()))
+    world = await gatherer.gather_serving(MD, serving_body(model=MODEL), closed, Seen(foreign={}))
+    assert isinstance(world.model, RegistryProblem)
+    assert (world.model.reason, registry.calls) == (Reason.MODEL_NOT_ALLOWED, [])
 
 
 async def test_a_registry_that_says_no_is_a_fact_and_no_error() -> None:

@@ -11,10 +11,11 @@ from urllib.parse import quote
 TIMEOUT_SECONDS = 10
 
 
-def ask(url: str, body: Mapping[str, Any] | None = None) -> Any:
+def ask(url: str, body: Mapping[str, Any] | None = None, method: str | None = None) -> Any:
     """The JSON of one answer: GET, or POST with a body. Raises URLError, or HTTPError for another code than 2xx."""
     data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(url, data=data, headers={"Content-Type": "application/json"})
+    headers = {"Content-Type": "application/json"}
+    request = urllib.request.Request(url, data=data, headers=headers, method=method)
     with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:
         return json.loads(answer.read())
 
@@ -84,6 +85,14 @@ class Mlflow:
             "model-versions/create", name=model, source=old["source"], run_id=old["run_id"], model_id=model_id
         )
         return str(made["model_version"]["version"])
+
+    def forget(self, model: str) -> None:
+        """Delete a registered model with its versions and aliases, if there is one."""
+        try:
+            ask(f"{self.url}/api/2.0/mlflow/registered-models/delete", {"name": model}, method="DELETE")
+        except urllib.error.HTTPError as error:
+            if error.code != 404:
+                raise
 
     def artifact(self, run_id: str, name: str) -> Any:
         """A JSON artifact of a run."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 from tests.cluster.binaries import binary
+from tests.cluster.interface import Cluster
 from tests.e2e.examples import EXAMPLES, differing_rows, renamed
 from tests.e2e.registry import Mlflow
 from tests.e2e.world import World
@@ -32,6 +33,32 @@ def test_another_data_set_is_served_by_nothing_but_another_yaml_and_trainer(worl
     deployed = world.wait_rolled_out("digits", seconds=120)["status"]
     assert deployed["model"]["digest"].startswith("sha256:")
     assert differing_rows(world, mlflow, "digits", status["run"]["id"]) == []
+
+
+def test_a_repository_applied_in_any_order_brings_the_same_up_from_nothing(cluster: Cluster, mlflow: Mlflow) -> None:
+    folder = str(EXAMPLES / "gitops")
+    documents = list(yaml.safe_load_all(cluster.kubectl("kustomize", folder)))
+    named = {item["kind"]: item["metadata"]["name"] for item in documents}
+    model = next(item["spec"]["model"]["name"] for item in documents if item["kind"] == "ModelDeployment")
+    world = World(cluster, named["Namespace"])
+    cluster.kubectl("delete", "namespace", world.namespace, "--ignore-not-found")
+    mlflow.forget(model)
+    order = ("ModelDeployment", "TrainingJob", "Namespace")
+    documents.sort(key=lambda item: order.index(item["kind"]) if item["kind"] in order else 0)
+    backwards = yaml.safe_dump_all(documents)
+    try:
+        cluster.kubectl("apply", "-f", "-", input=backwards, check=False)  # all but the namespace, which comes last
+        cluster.kubectl("apply", "-f", "-", input=backwards)  # as a GitOps controller tries again
+        status = world.wait_ended(named["TrainingJob"], seconds=180)["status"]
+        assert status["phase"] == "Succeeded", status
+        served = world.wait_rolled_out(named["ModelDeployment"], seconds=120)
+        assert "ModelNotFound" in world.events(named["ModelDeployment"]), "it waited for what it serves"
+        assert served["status"]["stable"]["modelVersion"] == status["modelVersion"]["version"] == "1"
+        assert differing_rows(world, mlflow, named["ModelDeployment"], status["run"]["id"]) == []
+        again = cluster.kubectl("apply", "-k", folder)
+        assert {line.rpartition(" ")[2] for line in again.splitlines()} == {"unchanged"}
+    finally:
+        cluster.kubectl("delete", "namespace", world.namespace, "--ignore-not-found", "--wait=false")
 
 
 def _commands(heading: str) -> str:

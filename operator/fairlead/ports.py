@@ -66,8 +66,16 @@ class Registry(Protocol):
         """The version that an alias or version number stands for."""
         ...
 
-    async def find_run(self, uid: str, namespace: str) -> "RunFacts | None":
-        """The run opened for the TrainingJob with this UID."""
+    async def find_runs(self, uid: str, namespace: str) -> "Sequence[RunFacts]":
+        """The runs opened for the TrainingJob with this UID, the oldest first."""
+        ...
+
+    async def run_metrics(self, run_id: str) -> Mapping[str, float]:
+        """The last value of every metric of a run; NaN and infinite ones, too."""
+        ...
+
+    async def tag_run(self, run_id: str, tags: Mapping[str, str]) -> None:
+        """Write tags on a run."""
         ...
 
     async def open_run(self, name: str, namespace: str, tags: Mapping[str, str]) -> None:
@@ -82,8 +90,8 @@ class Registry(Protocol):
         """(run id, TrainingJob UID) of the runs that this operator opened and that have not ended."""
         ...
 
-    async def logged_models(self, run_id: str, experiment_id: str) -> Sequence[tuple[str, str]]:
-        """(model id, source to register) of every model logged in a run."""
+    async def logged_models(self, run_id: str, experiment_id: str) -> Sequence[tuple[str, str, str]]:
+        """(model id, source to register, name) of every model logged in a run."""
         ...
 
     async def find_version(self, model: str, uid: str) -> str:
@@ -117,3 +125,9 @@ class RunFacts(Protocol):
 
     @property
     def status(self) -> str: ...
+
+    @property
+    def attempt(self) -> int: ...
+
+    @property
+    def gate(self) -> str: ...

@@ -1,5 +1,7 @@
 """A TrainingJob in a simulated world with a registry in memory: the promises are checked after every write."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from tests.property.simulated import SimulatedCluster
@@ -8,7 +10,7 @@ from tests.unit.builders import UID, Body, container_status, pod_body, stamp, tr
 from fairlead.api.names import ANNOTATION_APPLIED
 from fairlead.api.reasons import Reason
 from fairlead.api.training_job import TrainingJobStatus, TrainingPhase
-from fairlead.core.effects import Apply, CloseRun, Effect, OpenRun, Plan, RegisterVersion, SetAlias, WriteStatus
+from fairlead.core.effects import Apply, CloseRun, Effect, OpenRun, Plan, RegisterVersion, SetAlias, TagRun, WriteStatus
 from fairlead.core.training import decide_training
 from fairlead.core.world import LoggedModel, RegistryFacts, RegistryProblem, Run, TrainingWorld
 from fairlead.errors import Refused, RegistryError
@@ -22,6 +24,7 @@ class SimulatedRegistry:
     def __init__(self) -> None:
         self.runs: list[Run] = []
         self.logged: list[str] = []
+        self.metrics: dict[str, float] = {}
         self.versions: list[str] = []
         self.alias = ""
         self.down = False
@@ -34,11 +37,13 @@ class SimulatedRegistry:
         if self.down:
             return RegistryProblem(Reason.REGISTRY_UNAVAILABLE, "no answer")
         run = self.runs[0] if self.runs else None
-        if phase is not TrainingPhase.REGISTERING or run is None:
-            return RegistryFacts(run=run)
-        models = tuple(LoggedModel(name, f"models:/{name}") for name in self.logged)
-        version = self.versions[0] if self.versions else ""
-        return RegistryFacts(run, models, version, self.alias if version else "")
+        if run and phase is TrainingPhase.GATING:
+            models = tuple(LoggedModel(name, f"models:/{name}") for name in self.logged)
+            return RegistryFacts(run, models, metrics=self.metrics)
+        if run and phase is TrainingPhase.REGISTERING:
+            version = self.versions[0] if self.versions else ""
+            return RegistryFacts(run, version=version, aliased_version=self.alias if version else "")
+        return RegistryFacts(run)
 
     def write(self) -> None:
         """Every write asks here."""
@@ -48,7 +53,12 @@ class SimulatedRegistry:
     def close(self, run_id: str, status: str) -> None:
         """A run ends."""
         run = next(item for item in self.runs if item.run_id == run_id)
-        self.runs[self.runs.index(run)] = Run(run.run_id, run.experiment_id, run.url, status)
+        self.runs[self.runs.index(run)] = replace(run, status=status)
+
+    def tag(self, run_id: str, tags: Mapping[str, str]) -> None:
+        """A run gets tags."""
+        run = next(item for item in self.runs if item.run_id == run_id)
+        self.runs[self.runs.index(run)] = replace(run, gate=tags["fairlead.gate"])
 
 
 class TrainingSimulation:
@@ -104,11 +114,12 @@ class TrainingSimulation:
             times = {"startTime": stamp(self.cluster.now), "completionTime": stamp(self.cluster.now)}
             self.cluster.put({**self.job, "status": {**times, "conditions": [said]}})
 
-    def succeed(self, *models: str) -> None:
-        """The trainer logs models and ends well."""
+    def succeed(self, *models: str, **metrics: float) -> None:
+        """The trainer logs models and metrics and ends well."""
         if self.job and not self.ended():
             self.run_pod(container_status("trainer", exit_code=0), phase="Succeeded")
             self.registry.logged = list(models)
+            self.registry.metrics = metrics
             self.end_job("Complete")
 
     def fail(self, **exit_state: Any) -> None:
@@ -190,6 +201,10 @@ class TrainingSimulation:
                 self.cluster.writes.append("close run")
                 assert self.job is None or self.ended(), "the run stays open while the trainer runs"
                 self.registry.close(run_id, status)
+            case TagRun(run_id, tags):
+                self.registry.write()
+                self.cluster.writes.append("tag run")
+                self.registry.tag(run_id, tags)
             case _:
                 raise AssertionError(f"a TrainingJob asks for no {effect}")
 

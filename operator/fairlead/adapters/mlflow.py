@@ -15,13 +15,17 @@ import httpx
 
 from fairlead.api.model_deployment import ModelRef, ResolvedModel
 from fairlead.api.reasons import Reason
-from fairlead.core.training_status import TAG_OPERATOR, TAG_UID
+from fairlead.core.training_status import TAG_ATTEMPT, TAG_GATE, TAG_OPERATOR, TAG_UID
 from fairlead.errors import RegistryError
 from fairlead.ports import Clock
 
 _TIMEOUT_SECONDS = 5.0
 _BODY_LIMIT_BYTES = 4 * 1024 * 1024
 _TEXT_LIMIT = 300
+_TAG_LIMIT = 4000
+"""MLflow takes 8000 characters in a tag of a run, older servers 5000."""
+_MOST_RUNS = 100
+_MOST_MODELS = 50
 _API = "/api/2.0/mlflow"
 _NOT_FOUND = "RESOURCE_DOES_NOT_EXIST"
 
@@ -34,6 +38,8 @@ class MlflowRun:
     experiment_id: str
     url: str
     status: str
+    attempt: int = 1
+    gate: str = ""
 
 
 class _Missing(Exception):
@@ -129,25 +135,46 @@ class MlflowRegistry:
             raise
         return str(made["experiment_id"])
 
-    async def find_run(self, uid: str, namespace: str) -> MlflowRun | None:
-        """The run tagged with a TrainingJob's UID."""
+    async def find_runs(self, uid: str, namespace: str) -> Sequence[MlflowRun]:
+        """The runs tagged with a TrainingJob's UID, the oldest first."""
         experiment = await self._experiment(namespace)
         if not experiment:
-            return None
+            return []
         found = await self._call(
             "POST",
             "/runs/search",
             experiment_ids=[experiment],
             filter=f"tags.`{TAG_UID}` = '{uid}'",
             order_by=["attributes.start_time ASC"],
-            max_results=1,
+            max_results=_MOST_RUNS,
         )
-        runs = found.get("runs", ())
-        if not runs:
-            return None
-        info = runs[0]["info"]
+        return [self._run(item, experiment) for item in found.get("runs", ())]
+
+    def _run(self, item: Mapping[str, Any], experiment: str) -> MlflowRun:
+        info = item["info"]
         url = f"{self._url}/#/experiments/{experiment}/runs/{info['run_id']}"
-        return MlflowRun(info["run_id"], experiment, url, status=info["status"])
+        attempt = _tag(item["data"], TAG_ATTEMPT)
+        return MlflowRun(
+            info["run_id"],
+            experiment,
+            url,
+            status=info["status"],
+            attempt=int(attempt) if attempt.isdecimal() else 1,
+            gate=_tag(item["data"], TAG_GATE),
+        )
+
+    async def run_metrics(self, run_id: str) -> Mapping[str, float]:
+        """The last values, as MLflow keeps them for each metric. Of a run that someone has deleted: none."""
+        try:
+            found = await self._call("GET", "/runs/get", run_id=run_id)
+        except _Missing:
+            return {}
+        return {str(item["key"]): float(item["value"]) for item in found["run"]["data"].get("metrics", ())}
+
+    async def tag_run(self, run_id: str, tags: Mapping[str, str]) -> None:
+        """Write tags, all in one request."""
+        items = [{"key": key, "value": value[:_TAG_LIMIT]} for key, value in tags.items()]
+        await self._call("POST", "/runs/log-batch", run_id=run_id, tags=items)
 
     async def open_run(self, name: str, namespace: str, tags: Mapping[str, str]) -> None:
         """Open a run with its tags: they are there before the first line of training."""
@@ -180,18 +207,18 @@ class MlflowRegistry:
         )
         return [(str(run["info"]["run_id"]), _tag(run["data"], TAG_UID)) for run in found.get("runs", ())]
 
-    async def logged_models(self, run_id: str, experiment_id: str) -> Sequence[tuple[str, str]]:
-        """(model id, source to register) of the run's logged models whose upload is complete."""
+    async def logged_models(self, run_id: str, experiment_id: str) -> Sequence[tuple[str, str, str]]:
+        """(model id, source to register, name) of the run's logged models whose upload is complete."""
         found = await self._call(
             "POST",
             "/logged-models/search",
             experiment_ids=[experiment_id],
             filter=f"source_run_id = '{run_id}'",
-            max_results=10,
+            max_results=_MOST_MODELS,
         )
         infos = [item["info"] for item in found.get("models", ())]
-        ready = [str(item["model_id"]) for item in infos if item.get("status") == "LOGGED_MODEL_READY"]
-        return [(model_id, f"models:/{model_id}") for model_id in ready]
+        ready = [item for item in infos if item.get("status") == "LOGGED_MODEL_READY"]
+        return [(str(item["model_id"]), f"models:/{item['model_id']}", str(item.get("name", ""))) for item in ready]
 
     async def find_version(self, model: str, uid: str) -> str:
         """The version tagged with a TrainingJob's UID."""

@@ -96,7 +96,15 @@ class CloseRun:
     end: RunEnd
 
 
-Effect: TypeAlias = Apply | Delete | WriteStatus | OpenRun | RegisterVersion | SetAlias | CloseRun
+@dataclass(frozen=True, slots=True)
+class TagRun:
+    """Write tags on an MLflow run."""
+
+    run_id: str
+    tags: Mapping[str, str] = field(hash=False)
+
+
+Effect: TypeAlias = Apply | Delete | WriteStatus | OpenRun | RegisterVersion | SetAlias | CloseRun | TagRun
 
 
 @dataclass(frozen=True, slots=True)

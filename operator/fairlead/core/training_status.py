@@ -20,6 +20,8 @@ TAG_OPERATOR = "fairlead.operator.id"
 TAG_IMAGE = "fairlead.image"
 TAG_IMAGE_ID = "fairlead.image.id"
 TAG_PARAMS = "fairlead.params.sha256"
+TAG_GATE = "fairlead.gate"
+TAG_GATE_REASON = "fairlead.gate.reason"
 FIRST_ATTEMPT = 1
 REGISTRY_RETRY_SECONDS = 5.0
 

@@ -1,7 +1,7 @@
 """One frozen picture of the world per decision: the custom resource, its children, the registry's answer, the time."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from fairlead.api.manifests import Manifest
@@ -82,6 +82,7 @@ class LoggedModel:
 
     model_id: str
     source: str
+    name: str = "model"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,9 @@ class Run:
     status: str
     """RUNNING, SCHEDULED, FINISHED, FAILED or KILLED. A trainer that was killed leaves it RUNNING, one that calls
     `sys.exit(0)` inside its run leaves it FAILED: the Job's end is the truth, and the run is made to say the same."""
+    attempt: int = 1
+    gate: str = ""
+    """What the tag fairlead.gate says: `failed`, or nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +108,10 @@ class RegistryFacts:
     logged_models: tuple[LoggedModel, ...] = ()
     version: str = ""
     aliased_version: str = ""
+    former_runs: tuple[Run, ...] = ()
+    """Runs of earlier attempts."""
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    """The last value of every metric of the run; NaN and infinite ones, too."""
 
 
 @dataclass(frozen=True, slots=True)

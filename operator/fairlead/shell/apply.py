@@ -17,6 +17,7 @@ from fairlead.core.effects import (
     OpenRun,
     RegisterVersion,
     SetAlias,
+    TagRun,
     WriteStatus,
 )
 from fairlead.errors import FairleadError, ReadAgain
@@ -59,6 +60,8 @@ class Applier:
                 await self._registry.set_alias(model, alias, version)
             case CloseRun(run_id, end):
                 await self._registry.close_run(run_id, end)
+            case TagRun(run_id, tags):
+                await self._registry.tag_run(run_id, tags)
             case _:
                 assert_never(effect)
 

@@ -1,7 +1,7 @@
 """One frozen picture of the world per decision, from the cache and the registry."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from fairlead.api.names import attempt_name
@@ -27,6 +27,8 @@ from fairlead.ports import Clock, Cluster, Registry
 from fairlead.render.defaults import RenderDefaults
 from fairlead.shell.cache import Cache
 from fairlead.shell.keys import Key
+
+_AFTER_THE_JOB = frozenset({TrainingPhase.GATING, TrainingPhase.REGISTERING, TrainingPhase.FAILED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,13 +126,13 @@ class Gatherer:
         if job and not pods and not (job.complete or job.failed):
             warnings = await self._cluster.warnings(key.namespace, job.uid)
             warning = warnings[-1] if warnings else ""
-        settled = job is not None and not (job.complete or job.failed)
+        asks = job is None or resource.status.phase in _AFTER_THE_JOB
         return TrainingWorld(
             resource=resource,
             children=children,
             job=job,
             pods=pods,
-            registry=RegistryFacts() if settled else seen.problem or await self._facts(resource),
+            registry=(seen.problem or await self._facts(resource)) if asks else RegistryFacts(),
             defaults=frame.defaults,
             allowed=frame.allowed,
             operator_id=frame.operator_id,
@@ -141,19 +143,26 @@ class Gatherer:
         )
 
     async def _facts(self, resource: TrainingJob) -> RegistryFacts | RegistryProblem:
-        """As much as the phase needs: the run to start and to close, the models and version to register."""
+        """As much as the phase needs: the run to start and to close, what it logged, the version to register."""
         meta, status = resource.meta, resource.status
         if status.phase is TrainingPhase.SUCCEEDED or meta.deleting:
             return RegistryFacts()
         try:
-            found = await self._registry.find_run(meta.uid, meta.namespace)
-            run = Run(found.run_id, found.experiment_id, found.url, found.status) if found else None
-            if status.phase is not TrainingPhase.REGISTERING or run is None:
-                return RegistryFacts(run=run)
-            wanted = resource.spec.register_
-            version = await self._registry.find_version(wanted.model, meta.uid)
-            models = await self._registry.logged_models(run.run_id, run.experiment_id)
-            alias = await self._registry.alias_target(wanted.model, wanted.alias) if version else ""
-            return RegistryFacts(run, tuple(LoggedModel(*item) for item in models), version, alias)
+            found = await self._registry.find_runs(meta.uid, meta.namespace)
+            runs = [Run(it.run_id, it.experiment_id, it.url, it.status, it.attempt, it.gate) for it in found]
+            run = next((item for item in runs if item.attempt == status.current_attempt), None)
+            facts = RegistryFacts(run, former_runs=tuple(item for item in runs if item is not run))
+            if run is None:
+                return facts
+            if status.phase is TrainingPhase.GATING:
+                models = await self._registry.logged_models(run.run_id, run.experiment_id)
+                metrics = await self._registry.run_metrics(run.run_id)
+                return replace(facts, logged_models=tuple(LoggedModel(*item) for item in models), metrics=metrics)
+            if status.phase is TrainingPhase.REGISTERING:
+                wanted = resource.spec.register_
+                version = await self._registry.find_version(wanted.model, meta.uid)
+                alias = await self._registry.alias_target(wanted.model, wanted.alias) if version else ""
+                return replace(facts, version=version, aliased_version=alias)
+            return facts
         except RegistryError as error:
             return problem_of(error)

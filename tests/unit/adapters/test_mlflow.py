@@ -157,18 +157,50 @@ EXPERIMENT = {"experiment": {"experiment_id": "5"}}
 
 
 async def test_a_run_is_found_by_the_tag_in_the_namespace_s_experiment() -> None:
-    run = {"runs": [{"info": {"run_id": "r", "status": "RUNNING"}}]}
-    bench = Bench({"experiments/get-by-name": EXPERIMENT, "runs/search": run})
-    found = await bench.registry.find_run("uid-1", "team")
-    assert found == MlflowRun("r", "5", "http://mlflow:5000/#/experiments/5/runs/r", "RUNNING")
+    tags = [{"key": "fairlead.attempt", "value": "2"}, {"key": "fairlead.gate", "value": "failed"}]
+    runs = [
+        {"info": {"run_id": "q", "status": "FAILED"}, "data": {}},
+        {"info": {"run_id": "r", "status": "RUNNING"}, "data": {"tags": tags}},
+    ]
+    bench = Bench({"experiments/get-by-name": EXPERIMENT, "runs/search": {"runs": runs}})
+    url = "http://mlflow:5000/#/experiments/5/runs"
+    assert await bench.registry.find_runs("uid-1", "team") == [
+        MlflowRun("q", "5", f"{url}/q", "FAILED", attempt=1),
+        MlflowRun("r", "5", f"{url}/r", "RUNNING", attempt=2, gate="failed"),
+    ]
     assert bench.sent[0][2] == {"experiment_name": "fairlead/team"}
     assert bench.sent[1][2]["filter"] == "tags.`fairlead.trainingjob.uid` = 'uid-1'"
     assert bench.sent[1][2]["experiment_ids"] == ["5"]
 
 
 async def test_without_an_experiment_or_a_run_there_is_none() -> None:
-    assert await Bench({"experiments/get-by-name": MISSING}).registry.find_run("uid-1", "team") is None
-    assert await Bench({"experiments/get-by-name": EXPERIMENT}).registry.find_run("uid-1", "team") is None
+    assert await Bench({"experiments/get-by-name": MISSING}).registry.find_runs("uid-1", "team") == []
+    assert await Bench({"experiments/get-by-name": EXPERIMENT}).registry.find_runs("uid-1", "team") == []
+
+
+async def test_the_metrics_of_a_run_are_numbers_however_they_are_spelled() -> None:
+    text = '{"run": {"data": {"metrics": [{"key": "a", "value": 0.5}, {"key": "b", "value": NaN}, '
+    text += '{"key": "c", "value": "NaN"}, {"key": "d", "value": "-Infinity"}, {"key": "e", "value": 3}]}}}'
+    found = await Bench({"runs/get": httpx.Response(200, text=text)}).registry.run_metrics("r")
+    assert {name: str(value) for name, value in found.items()} == {
+        "a": "0.5",
+        "b": "nan",
+        "c": "nan",
+        "d": "-inf",
+        "e": "3.0",
+    }
+
+
+async def test_a_run_without_metrics_or_one_that_is_gone_has_none() -> None:
+    assert await Bench({"runs/get": {"run": {"data": {}}}}).registry.run_metrics("r") == {}
+    assert await Bench({"runs/get": MISSING}).registry.run_metrics("r") == {}
+
+
+async def test_tags_of_a_run_are_written_in_one_request_and_cut_to_what_mlflow_takes() -> None:
+    bench = Bench()
+    await bench.registry.tag_run("r", {"a": "b", "long": "x" * 9000})
+    tags = [{"key": "a", "value": "b"}, {"key": "long", "value": "x" * 4000}]
+    assert bench.sent == [("POST", "runs/log-batch", {"run_id": "r", "tags": tags})]
 
 
 async def test_a_run_is_opened_with_its_tags_in_an_experiment_that_is_made_when_it_is_missing() -> None:
@@ -238,12 +270,12 @@ async def test_without_experiments_no_run_is_looked_for() -> None:
 
 async def test_only_logged_models_whose_upload_is_complete_count() -> None:
     infos = [
-        {"info": {"model_id": "m-1", "status": "LOGGED_MODEL_READY"}},
+        {"info": {"model_id": "m-1", "status": "LOGGED_MODEL_READY", "name": "tree"}},
         {"info": {"model_id": "m-2", "status": "LOGGED_MODEL_PENDING"}},
         {"info": {"model_id": "m-3"}},
     ]
     bench = Bench({"logged-models/search": {"models": infos}})
-    assert await bench.registry.logged_models("r", "5") == [("m-1", "models:/m-1")]
+    assert await bench.registry.logged_models("r", "5") == [("m-1", "models:/m-1", "tree")]
     assert bench.sent[0][2]["filter"] == "source_run_id = 'r'"
     assert await Bench().registry.logged_models("r", "5") == []
 

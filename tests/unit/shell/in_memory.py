@@ -110,7 +110,9 @@ class InMemoryRegistry:
 
     answer: ResolvedModel | None = None
     run: Run | None = None
-    models: list[tuple[str, str]] = field(default_factory=list)
+    models: list[tuple[str, str, str]] = field(default_factory=list)
+    metrics: dict[str, float] = field(default_factory=dict)
+    former: list[Run] = field(default_factory=list)
     version: str = ""
     alias: str = ""
     down: bool = False
@@ -128,9 +130,16 @@ class InMemoryRegistry:
             raise RegistryError(Reason.MODEL_NOT_FOUND, "no such model")
         return self.answer
 
-    async def find_run(self, uid: str, namespace: str) -> Run | None:
-        self._call("find_run", uid, namespace)
-        return self.run
+    async def find_runs(self, uid: str, namespace: str) -> Sequence[Run]:
+        self._call("find_runs", uid, namespace)
+        return [*self.former, *([self.run] if self.run else [])]
+
+    async def run_metrics(self, run_id: str) -> Mapping[str, float]:
+        self._call("run_metrics", run_id)
+        return self.metrics
+
+    async def tag_run(self, run_id: str, tags: Mapping[str, str]) -> None:
+        self._call("tag_run", run_id, dict(tags))
 
     async def open_run(self, name: str, namespace: str, tags: Mapping[str, str]) -> None:
         self._call("open_run", name, namespace, dict(tags))
@@ -145,7 +154,7 @@ class InMemoryRegistry:
         self._call("open_runs", operator_id)
         return self.open
 
-    async def logged_models(self, run_id: str, experiment_id: str) -> Sequence[tuple[str, str]]:
+    async def logged_models(self, run_id: str, experiment_id: str) -> Sequence[tuple[str, str, str]]:
         self._call("logged_models", run_id, experiment_id)
         return self.models
 

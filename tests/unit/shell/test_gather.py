@@ -123,13 +123,17 @@ def phase(name: str) -> Body:
 @pytest.mark.parametrize(
     ("status", "ended", "asked"),
     [
-        (None, None, ["find_run"]),
-        (phase("Pending"), None, ["find_run"]),
+        (None, None, ["find_runs"]),
+        (phase("Pending"), None, ["find_runs"]),
         (phase("Running"), "", []),
-        (phase("Running"), "Complete", ["find_run"]),
-        (phase("Registering"), "Complete", ["find_run", "find_version", "logged_models"]),
-        (phase("Registering"), None, ["find_run", "find_version", "logged_models"]),
-        (phase("Failed"), "Failed", ["find_run"]),
+        (phase("Running"), "Complete", []),
+        (phase("Running"), "Failed", []),
+        (phase("Gating"), "Complete", ["find_runs", "logged_models", "run_metrics"]),
+        (phase("Gating"), None, ["find_runs", "logged_models", "run_metrics"]),
+        (phase("Registering"), "Complete", ["find_runs", "find_version"]),
+        (phase("Registering"), None, ["find_runs", "find_version"]),
+        (phase("Failed"), "Failed", ["find_runs"]),
+        (phase("Failed"), "", ["find_runs"]),
         (phase("Succeeded"), "Complete", []),
     ],
 )
@@ -149,19 +153,36 @@ async def test_a_job_that_is_being_deleted_with_its_owner_asks_the_registry_noth
     assert registry.calls == []
 
 
+async def test_what_the_trainer_logged_comes_together_for_the_gate() -> None:
+    body = training_body(status=phase("Gating"))
+    registry = InMemoryRegistry(run=RUN, models=[("m-1", "models:/m-1", "tree")], metrics={"accuracy": 0.9})
+    world = await training(body, job_body(body, ended="Complete"), registry=registry)
+    models = (LoggedModel("m-1", "models:/m-1", "tree"),)
+    assert world.registry == RegistryFacts(RUN, models, metrics={"accuracy": 0.9})
+
+
 async def test_what_the_registry_knows_at_the_end_comes_together() -> None:
     body = training_body(status=phase("Registering"))
-    registry = InMemoryRegistry(run=RUN, models=[("m-1", "models:/m-1")], version="4", alias="3")
+    registry = InMemoryRegistry(run=RUN, version="4", alias="3")
     world = await training(body, job_body(body, ended="Complete"), registry=registry)
-    assert world.registry == RegistryFacts(RUN, (LoggedModel("m-1", "models:/m-1"),), "4", "3")
+    assert world.registry == RegistryFacts(RUN, version="4", aliased_version="3")
     assert world.operator_id == "operator-1"
+
+
+async def test_the_runs_of_earlier_attempts_are_told_from_that_of_the_present_one() -> None:
+    first, second = Run("run-1", "1", "", "FAILED", attempt=1), Run("run-2", "1", "", "RUNNING", attempt=2)
+    registry = InMemoryRegistry(former=[first], run=second)
+    world = await training(training_body(status=phase("Pending") | {"attempt": 2}), registry=registry)
+    assert world.registry == RegistryFacts(second, former_runs=(first,))
+    world = await training(training_body(status=phase("Pending") | {"attempt": 3}), registry=registry)
+    assert world.registry == RegistryFacts(None, former_runs=(first, second))
 
 
 async def test_without_a_run_nothing_else_is_asked() -> None:
     registry = InMemoryRegistry()
     world = await training(training_body(status=phase("Registering")), registry=registry)
     assert world.registry == RegistryFacts()
-    assert [call[0] for call in registry.calls] == ["find_run"]
+    assert [call[0] for call in registry.calls] == ["find_runs"]
 
 
 async def test_a_registry_that_is_down_is_a_fact_of_a_training_too() -> None:

@@ -83,10 +83,14 @@ class MlflowRegistry:
                 self._http.stream(method, self._url + _API + path, **arguments) as response,
             ):
                 body = await _read(response)
-        except (httpx.TransportError, TimeoutError) as error:
+        except (httpx.RequestError, TimeoutError) as error:
             text = f"no answer from MLflow at {self._url}: {type(error).__name__}"
             raise RegistryError(Reason.REGISTRY_UNAVAILABLE, text) from error
         return _sort(response.status_code, body, path)
+
+    async def check(self) -> None:
+        """Returns when MLflow answers a call that needs the right to read."""
+        await self._call("GET", "/registered-models/search", max_results=1)
 
     async def resolve(self, model: ModelRef) -> ResolvedModel:
         """The version behind an alias, or the version itself if it exists."""
@@ -290,9 +294,7 @@ def _sort(code: int, body: bytes, path: str) -> dict[str, Any]:
     said = str(found.get("message", ""))[:_TEXT_LIMIT] if isinstance(found, dict) else ""
     text = f"MLflow answered {code} to {path}: {said or kind or body[:_TEXT_LIMIT].decode(errors='replace')}"
     if code == 401:
-        raise RegistryError(
-            Reason.REGISTRY_FORBIDDEN, f"{text}; are the setting registry.credentialsDir's files right?"
-        )
+        raise RegistryError(Reason.REGISTRY_FORBIDDEN, f"{text}; are the files of registry.credentialsDir right?")
     if code == 403:
         raise RegistryError(Reason.REGISTRY_FORBIDDEN, f"{text}; does its --allowed-hosts cover the operator's URL?")
     raise RegistryError(Reason.REGISTRY_UNAVAILABLE, text)

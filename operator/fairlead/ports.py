@@ -62,6 +62,10 @@ class Cluster(Protocol):
 class Registry(Protocol):
     """MLflow. Raises RegistryError with a word of `api.reasons`."""
 
+    async def check(self) -> None:
+        """Returns when it answers."""
+        ...
+
     async def resolve(self, model: ModelRef) -> ResolvedModel:
         """The version that an alias or version number stands for."""
         ...
@@ -114,6 +118,14 @@ class Registry(Protocol):
 
     async def set_alias(self, model: str, alias: str, version: str) -> None:
         """Let an alias point at a version."""
+        ...
+
+
+class Metrics(Protocol):
+    """Prometheus. Raises MetricsError."""
+
+    async def check(self) -> None:
+        """Returns when it answers queries."""
         ...
 
 

@@ -35,6 +35,10 @@ def _move_alias(world: TrainingSimulation) -> None:
     world.registry.alias = "77"
 
 
+def _take_alias(world: TrainingSimulation) -> None:
+    world.registry.writer = "operator-2/other"
+
+
 def _leave_run(status: str) -> Action:
     def change(world: TrainingSimulation) -> None:
         for run in world.registry.runs:
@@ -58,6 +62,7 @@ def _suspend(*, on: bool) -> Action:
     return f"suspend: {on}", lambda world: world.set_spec(suspend=on)
 
 
+FATES = ("tells", "waits", "says nothing", "breaks", "finds no model", "loses its pod")
 ACTIONS: list[Action] = [
     *((f"crash after {most}", lambda world, most=most: world.reconcile(most)) for most in (1, 2, 3)),
     ("settle", TrainingSimulation.reconcile),
@@ -74,6 +79,11 @@ ACTIONS: list[Action] = [
     ("fails", TrainingSimulation.fail),
     ("is killed", lambda world: world.fail(exit_code=137, exit_reason="OOMKilled")),
     ("Job deleted", TrainingSimulation.lose_job),
+    *((f"hashing {fate}", lambda world, fate=fate: world.hash(fate)) for fate in FATES),
+    ("registering Job deleted", TrainingSimulation.lose_hashing),
+    ("a minute passes", lambda world: world.wait(minutes=1)),
+    ("alias handed over", TrainingSimulation.hand_over),
+    ("alias taken by another", _take_alias),
     ("a new leader", _new_leader),
     ("alias moved", _move_alias),
     *(_passes(**length) for length in ({"seconds": 5}, {"minutes": 5}, {"hours": 5}, {"days": 2})),
@@ -141,6 +151,8 @@ def test_every_story_ends_once_the_registry_answers_and_the_trainer_ends(
         if world.status.ended:
             break
         world.succeed(*([model] if model else []), accuracy=0.95)
+        world.hash("tells")
+        world.hand_over()
     else:
         raise AssertionError(f"no end in sight: {world.status}")
     world.reconcile()

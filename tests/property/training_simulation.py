@@ -1,5 +1,6 @@
 """A TrainingJob in a simulated world with a registry in memory: the promises are checked after every write."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -15,6 +16,7 @@ from fairlead.api.training_job import TrainingJobStatus, TrainingPhase
 from fairlead.core.attempts import not_before
 from fairlead.core.effects import (
     Apply,
+    ClaimAlias,
     CloseRun,
     Delete,
     Effect,
@@ -27,10 +29,14 @@ from fairlead.core.effects import (
     WriteStatus,
 )
 from fairlead.core.training import decide_training
-from fairlead.core.world import LoggedModel, RegistryFacts, RegistryProblem, Run, TrainingWorld
+from fairlead.core.world import Alias, LoggedModel, RegistryFacts, RegistryProblem, Run, TrainingWorld, Version
 from fairlead.errors import Refused, RegistryError
 from fairlead.render.status_patch import render_status_patch
 from fairlead.shell.loop import MOST_EFFECTS
+
+DIGEST = "sha256:" + "0123456789abcdef" * 4
+HASHED = container_status("register", exit_code=0, exit_message=json.dumps({"digest": DIGEST}))
+NO_MODEL = json.dumps({"reason": "ModelNotFound", "message": "no MLmodel file"})
 
 
 class SimulatedRegistry:
@@ -42,6 +48,7 @@ class SimulatedRegistry:
         self.metrics: dict[str, float] = {}
         self.versions: list[str] = []
         self.alias = ""
+        self.writer = ""
         self.down = False
         self.read_only = False
 
@@ -56,9 +63,9 @@ class SimulatedRegistry:
         if run and status.phase is TrainingPhase.GATING:
             models = tuple(LoggedModel(name, f"models:/{name}") for name in self.logged)
             return replace(facts, logged_models=models, metrics=self.metrics)
-        if run and status.phase is TrainingPhase.REGISTERING:
-            version = self.versions[0] if self.versions else ""
-            return replace(facts, version=version, aliased_version=self.alias if version else "")
+        if run and status.phase is TrainingPhase.REGISTERING and self.versions:
+            alias = Alias(self.alias, self.writer, trained=self.alias in self.versions)
+            return replace(facts, version=Version(self.versions[0], DIGEST), alias=alias)
         return facts
 
     def write(self) -> None:
@@ -89,6 +96,7 @@ class TrainingSimulation:
         self.warning = ""
         self.announced: list[str] = []
         self.jobs_made = 0
+        self.hashing = "tells"
         self.latched: Body | None = None
         self.cluster.put(training_body(**spec))
 
@@ -132,6 +140,11 @@ class TrainingSimulation:
         """Whether the Job may have no pods."""
         return bool(self.job and self.job["spec"].get("suspend"))
 
+    @property
+    def hashing_name(self) -> str:
+        """The registering Job of the present attempt."""
+        return f"fit-{self.status.current_attempt}-register"
+
     def run_pod(self, *containers: Body, phase: str = "Running", name: str = "pod", **fields: Any) -> None:
         """The Job has a pod in this state, unless it has ended or is suspended."""
         if self.job and not self.ended() and not self.suspended:
@@ -152,7 +165,10 @@ class TrainingSimulation:
 
     def pods(self) -> list[Body]:
         """The pods of the present attempt."""
-        uid = self.job["metadata"]["uid"] if self.job else ""
+        return self._pods_of(self.job)
+
+    def _pods_of(self, job: Body | None) -> list[Body]:
+        uid = job["metadata"]["uid"] if job else ""
         return [pod for pod in self.cluster.of_kind("Pod") if owner_uid(pod) == uid]
 
     def ended(self) -> bool:
@@ -202,20 +218,56 @@ class TrainingSimulation:
         if self.job:
             self.cluster.lose("Job", self.job["metadata"]["name"])
 
+    def hash(self, fate: str = "") -> None:
+        """What becomes of the registering Job, of this one and the next ones, until it is told otherwise."""
+        self.hashing = fate or self.hashing
+        job = self.cluster.get("Job", self.hashing_name)
+        if job is None or job.get("status") or self.hashing == "waits":
+            return
+        shown, end = {
+            "tells": (HASHED, "Complete"),
+            "says nothing": (container_status("register", exit_code=0), "Complete"),
+            "breaks": (container_status("register", exit_code=1), "Failed"),
+            "finds no model": (container_status("register", exit_code=3, exit_message=NO_MODEL), "Failed"),
+            "loses its pod": (None, "Complete"),
+        }[self.hashing]
+        if shown:
+            pod = pod_body("", shown, name=f"{self.hashing_name}-pod", phase="Failed", owner=job["metadata"]["uid"])
+            self.cluster.put(pod)
+        said = {"type": end, "status": "True", "reason": "Because", "message": "of it"}
+        at = stamp(self.cluster.now)
+        status = {"startTime": at, "completionTime": at, "conditions": [said | {"lastTransitionTime": at}]}
+        self.cluster.put({**job, "status": status})
+
+    def lose_hashing(self) -> None:
+        """Someone deletes the registering Job."""
+        if self.cluster.get("Job", self.hashing_name):
+            self.cluster.lose("Job", self.hashing_name)
+
+    def hand_over(self) -> None:
+        """Someone deletes the alias in MLflow, and the record of who writes it."""
+        self.registry.alias = self.registry.writer = ""
+
     # -- the operator
 
     def world(self, refused: str = "", problem: RegistryProblem | None = None) -> TrainingWorld:
         """What the operator would gather."""
-        asks = self.job is None or self.status.phase in ("Gating", "Registering", "Failed")
+        asks = (self.job is None or self.status.phase in ("Gating", "Registering", "Failed")) and not self._hashes()
         return training_world(
             self.body,
-            [*self.cluster.of_kind("Job"), *self.pods()],
+            [*self.cluster.of_kind("Job"), *self.pods(), *self._pods_of(self.cluster.get("Job", self.hashing_name))],
             registry=(problem or self.registry.facts(self.status)) if asks else RegistryFacts(),
             now=self.cluster.now,
             epoch=self.epoch,
             job_warning=self.warning,
             refused=refused,
         )
+
+    def _hashes(self) -> bool:
+        known = self.status.model_version
+        unknown = known is not None and not (known.digest or known.version)
+        made = self.cluster.get("Job", self.hashing_name) is not None
+        return made and unknown and self.status.phase is TrainingPhase.REGISTERING
 
     def plan(self) -> Plan:
         """What the operator would do now."""
@@ -251,10 +303,13 @@ class TrainingSimulation:
     def perform(self, effect: Effect) -> None:
         """One effect, and the promises that hold for it."""
         match effect:
+            case Apply() if effect.ref.name == self.hashing_name:
+                self._apply_registering_job(effect)
             case Apply():
                 self._apply_job(effect)
             case Delete(ref, uid):
-                assert self.status.ended, "only what has ended loses its Jobs"
+                if not self.status.ended:
+                    assert ref.name == self.hashing_name, "the trainer's Job stays until its TrainingJob has ended"
                 self.cluster.delete(ref.kind, ref.name, uid)
             case Suspend(ref, uid, on):
                 self._suspend(ref.name, uid, on)
@@ -264,13 +319,11 @@ class TrainingSimulation:
                 self.cluster.patch_status("TrainingJob", "fit", operations)
                 self.announced += [item.reason.value for item in announcements]
                 self.check_status()
-            case OpenRun() | RegisterVersion() | SetAlias() | CloseRun() | TagRun():
-                self.registry.write()
-                self._perform_in_registry(effect)
             case _:
-                raise AssertionError(f"a TrainingJob asks for no {effect}")
+                self._perform_on_registry(effect)
 
-    def _perform_in_registry(self, effect: OpenRun | RegisterVersion | SetAlias | CloseRun | TagRun) -> None:
+    def _perform_on_registry(self, effect: Effect) -> None:
+        self.registry.write()
         match effect:
             case OpenRun(_, tags):
                 self.cluster.writes.append("open run")
@@ -280,11 +333,18 @@ class TrainingSimulation:
                     Run(f"run-{number}", "1", "http://mlflow/run", "RUNNING", attempt=number),
                 )
             case RegisterVersion():
+                assert effect.tags["fairlead.model.digest"] == DIGEST, "nothing is registered without its digest"
                 self.cluster.writes.append("register")
                 self.registry.versions.append(str(len(self.registry.versions) + 1))
                 assert self.registry.versions == ["1"], "one version per TrainingJob"
+            case ClaimAlias(_, _, writer):
+                self.cluster.writes.append("claim alias")
+                assert self.registry.writer in ("", writer), "an alias has one writer"
+                self.registry.writer = writer
             case SetAlias(_, _, version):
                 self.cluster.writes.append("alias")
+                assert self.registry.writer == "operator-1/team", "the writer is recorded first"
+                assert int(self.registry.alias or 0) < int(version), "an alias only moves forward"
                 self.registry.alias = version
             case CloseRun(run_id, status):
                 self.cluster.writes.append("close run")
@@ -294,6 +354,8 @@ class TrainingSimulation:
             case TagRun(run_id, tags):
                 self.cluster.writes.append("tag run")
                 self.registry.tag(run_id, tags)
+            case _:
+                raise AssertionError(f"a TrainingJob asks for no {effect}")
 
     def _suspend(self, name: str, uid: str, on: bool) -> None:
         job = self.cluster.objects[("Job", name)]
@@ -335,6 +397,13 @@ class TrainingSimulation:
         ended = [item for item in new.attempts if item.end_time]
         assert all(item.reason for item in ended)
 
+    def _apply_registering_job(self, effect: Apply) -> None:
+        assert self.status.phase is TrainingPhase.REGISTERING
+        assert self.cluster.get("Job", self.hashing_name) is None, "a Job that exists is not written again"
+        assert self.status.model_version and not self.status.model_version.digest
+        self.cluster.apply(effect.manifest)
+        self.hash()
+
     def check_status(self) -> None:
         """A final status is latched, and what it says is true."""
         status = self.body["status"]
@@ -347,7 +416,12 @@ class TrainingSimulation:
         if self.status.phase is TrainingPhase.SUSPENDED:
             assert kinds == ["Ready"]
         if self.status.phase is TrainingPhase.SUCCEEDED:
-            assert self.registry.alias == self.registry.versions[0]
+            found = self.status.model_version
+            assert found and (found.version, found.digest) == (self.registry.versions[0], DIGEST)
+            if found.alias:
+                assert self.registry.alias == found.version
+            else:
+                assert int(self.registry.alias) > int(found.version)
 
     def check_settled(self) -> None:
         """I7: once settled, looking again writes nothing, whatever is refused."""

@@ -82,10 +82,19 @@ class RegisterVersion:
     """Register the logged model as a version of the registered model, tagged with the TrainingJob's UID."""
 
     model: str
-    source: str
     run_id: str
     model_id: str
+    description: str
     tags: Mapping[str, str] = field(hash=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimAlias:
+    """Record on the registered model who writes the alias; before it is written."""
+
+    model: str
+    alias: str
+    writer: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +122,8 @@ class TagRun:
     tags: Mapping[str, str] = field(hash=False)
 
 
-Effect: TypeAlias = Apply | Delete | Suspend | WriteStatus | OpenRun | RegisterVersion | SetAlias | CloseRun | TagRun
+RegistryEffect: TypeAlias = OpenRun | RegisterVersion | ClaimAlias | SetAlias | CloseRun | TagRun
+Effect: TypeAlias = Apply | Delete | Suspend | WriteStatus | RegistryEffect
 
 
 @dataclass(frozen=True, slots=True)

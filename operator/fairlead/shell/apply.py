@@ -11,11 +11,13 @@ from fairlead.api.observed import owner_uid
 from fairlead.api.resource import Meta
 from fairlead.core.effects import (
     Apply,
+    ClaimAlias,
     CloseRun,
     Delete,
     Effect,
     OpenRun,
     RegisterVersion,
+    RegistryEffect,
     SetAlias,
     Suspend,
     TagRun,
@@ -55,10 +57,19 @@ class Applier:
                 self._cache.put(await self._cluster.suspend(ref.kind, key.namespace, ref.name, uid, on=on))
             case WriteStatus():
                 await self._write_status(key, meta, effect)
+            case _:
+                await self._tell_registry(key, effect)
+
+    async def _tell_registry(self, key: Key, effect: RegistryEffect) -> None:
+        match effect:
             case OpenRun(name, tags):
                 await self._registry.open_run(name, key.namespace, tags)
-            case RegisterVersion(model, source, run_id, model_id, tags):
-                await self._registry.register(model, source=source, run_id=run_id, model_id=model_id, tags=tags)
+            case RegisterVersion(model, run_id, model_id, description, tags):
+                await self._registry.register(
+                    model, run_id=run_id, model_id=model_id, description=description, tags=tags
+                )
+            case ClaimAlias(model, alias, writer):
+                await self._registry.claim_alias(model, alias, writer)
             case SetAlias(model, alias, version):
                 await self._registry.set_alias(model, alias, version)
             case CloseRun(run_id, end):

@@ -10,6 +10,7 @@ from pydantic import Field
 from fairlead.api.crd import KINDS, MODEL_DEPLOYMENT, Kind, NotStructural, render_crd, schema_of
 from fairlead.api.model import ApiModel
 from fairlead.api.scalars import Quantity
+from fairlead.api.training_job import TrainingJobSpec
 
 
 class Colour(StrEnum):

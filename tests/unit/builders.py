@@ -10,7 +10,16 @@ from fairlead.api.observed import owner_uid, parse_job, parse_pod, parse_revisio
 from fairlead.api.resource import parse_model_deployment, parse_training_job
 from fairlead.core.compare import digest_of, stamped
 from fairlead.core.effects import ObjectRef
-from fairlead.core.world import Allowed, Child, Children, RegistryFacts, RegistryProblem, ServingWorld, TrainingWorld
+from fairlead.core.world import (
+    Allowed,
+    Child,
+    Children,
+    RegistryFacts,
+    RegistryProblem,
+    ServingWorld,
+    TrainingWorld,
+    Unanswered,
+)
 from fairlead.render.defaults import RenderDefaults
 from fairlead.render.serving import render_revision, render_template, render_workload, revision_inputs
 
@@ -85,7 +94,7 @@ def serving_world(
     body: Body,
     objects: Sequence[Body] = (),
     *,
-    model: ResolvedModel | RegistryProblem | None = None,
+    model: ResolvedModel | RegistryProblem | Unanswered | None = None,
     now: datetime = NOW,
     **changes: Any,
 ) -> ServingWorld:

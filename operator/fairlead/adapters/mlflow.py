@@ -13,17 +13,22 @@ from typing import Any
 
 import httpx
 
-from fairlead.api.model_deployment import ModelRef, ResolvedModel
 from fairlead.api.reasons import Reason
+from fairlead.core.resolution import TAG_DIGEST
 from fairlead.core.training_status import TAG_OPERATOR, TAG_UID
 from fairlead.errors import RegistryError
 from fairlead.ports import Clock
 
-_TIMEOUT_SECONDS = 5.0
+_TIMEOUT_SECONDS = 4.0
+"""For the whole of a request: that MLflow does not answer is to be seen within five seconds."""
 _BODY_LIMIT_BYTES = 4 * 1024 * 1024
 _TEXT_LIMIT = 300
 _API = "/api/2.0/mlflow"
 _NOT_FOUND = "RESOURCE_DOES_NOT_EXIST"
+_OUTCOMES = {Reason.REGISTRY_FORBIDDEN.value: "forbidden", Reason.REGISTRY_NOT_CONFIGURED.value: "not_configured"}
+
+Observe = Callable[[str, float], None]
+"""Called with the outcome (ok, not_found, forbidden, not_configured, unavailable) and the seconds of each request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +58,11 @@ class MlflowRegistry:
         http: httpx.AsyncClient | None = None,
         *,
         authorization: Callable[[], str] = lambda: "",
+        observe: Observe = lambda _outcome, _seconds: None,
     ) -> None:
         self._clock = clock
         self._authorization = authorization
+        self._observe = observe
         self._url = url.rstrip("/")
         self._http = http or httpx.AsyncClient(timeout=_TIMEOUT_SECONDS, follow_redirects=False, trust_env=False)
 
@@ -65,6 +72,19 @@ class MlflowRegistry:
 
     async def _call(self, method: str, path: str, **fields: Any) -> dict[str, Any]:
         """One call; `_Missing` for what does not exist, RegistryError for everything else that went wrong."""
+        started, outcome = self._clock.monotonic(), "ok"
+        try:
+            return await self._send(method, path, fields)
+        except _Missing:
+            outcome = "not_found"
+            raise
+        except RegistryError as error:
+            outcome = _OUTCOMES.get(error.reason, "unavailable")
+            raise
+        finally:
+            self._observe(outcome, self._clock.monotonic() - started)
+
+    async def _send(self, method: str, path: str, fields: Mapping[str, Any]) -> dict[str, Any]:
         if not self._url:
             raise RegistryError(Reason.REGISTRY_NOT_CONFIGURED, "the setting registry.url is empty")
         arguments: dict[str, Any] = {"params": fields} if method == "GET" else {"json": fields}
@@ -82,25 +102,32 @@ class MlflowRegistry:
             raise RegistryError(Reason.REGISTRY_UNAVAILABLE, text) from error
         return _sort(response.status_code, body, path)
 
-    async def resolve(self, model: ModelRef) -> ResolvedModel:
-        """The version behind an alias, or the version itself if it exists."""
+    async def aliases(self, model: str) -> Mapping[str, str]:
+        """Version by alias."""
+        path = "/registered-models/get"
         try:
-            if model.version:
-                await self._call("GET", "/model-versions/get", name=model.name, version=model.version)
-                return ResolvedModel(name=model.name, version=model.version)
-            found = await self._call("GET", "/registered-models/get", name=model.name)
+            found = await self._call("GET", path, name=model)
         except _Missing as error:
-            if model.version and await self._model_exists(model.name):
-                text = f"spec.model.version: expected a version of {model.name}, got {model.version}"
-                raise RegistryError(Reason.MODEL_VERSION_NOT_FOUND, text) from error
-            text = f"spec.model.name: expected a registered model of MLflow, got {model.name}"
+            text = f"spec.model.name: expected a registered model of MLflow, got {model}"
             raise RegistryError(Reason.MODEL_NOT_FOUND, text) from error
-        aliases = {item["alias"]: str(item["version"]) for item in found["registered_model"].get("aliases", ())}
-        if model.alias not in aliases:
-            known = ", ".join(sorted(aliases)) or "none"
-            text = f"spec.model.alias: expected an alias of {model.name} ({known}), got {model.alias}"
-            raise RegistryError(Reason.MODEL_ALIAS_NOT_FOUND, text)
-        return ResolvedModel(name=model.name, alias=model.alias, version=aliases[model.alias])
+        try:
+            listed = found["registered_model"].get("aliases", ())
+            return {str(item["alias"]): str(item["version"]) for item in listed}
+        except (KeyError, TypeError, AttributeError) as error:
+            raise _not_understood(path) from error
+
+    async def digest_tag(self, model: str, version: str) -> str:
+        """The tag with the digest of a version's files."""
+        path = "/model-versions/get"
+        try:
+            found = await self._call("GET", path, name=model, version=version)
+        except _Missing as error:
+            text = f"spec.model.version: expected a version of {model}, got {version}"
+            raise RegistryError(Reason.MODEL_VERSION_NOT_FOUND, text) from error
+        try:
+            return _tag(found["model_version"], TAG_DIGEST)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise _not_understood(path) from error
 
     async def _model_exists(self, name: str) -> bool:
         try:
@@ -235,6 +262,10 @@ def _experiment_name(namespace: str) -> str:
 
 def _tag(item: Mapping[str, Any], key: str) -> str:
     return next((str(tag["value"]) for tag in item.get("tags", ()) if tag["key"] == key), "")
+
+
+def _not_understood(path: str) -> RegistryError:
+    return RegistryError(Reason.REGISTRY_UNAVAILABLE, f"MLflow's answer to {path} is not in the form of its REST API")
 
 
 async def _read(response: httpx.Response) -> bytes:

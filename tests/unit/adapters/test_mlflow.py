@@ -1,6 +1,7 @@
 """Calls and answers of MLflow 3.17, as a real server gave them; that it still gives them is tested with one."""
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -11,7 +12,6 @@ from tests.unit.shell.in_memory import FakeClock
 
 from fairlead.adapters import mlflow
 from fairlead.adapters.mlflow import MlflowRegistry, MlflowRun
-from fairlead.api.model_deployment import ModelRef, ResolvedModel
 from fairlead.errors import RegistryError
 
 NOW_MILLISECONDS = 1777896000000
@@ -46,51 +46,63 @@ def model(*aliases: tuple[str, str]) -> dict[str, Any]:
     return {"registered_model": {"name": "churn"} | ({"aliases": named} if named else {})}
 
 
-async def failure(bench: Bench, **asked: str) -> tuple[str, str]:
+async def failure(bench: Bench, version: str = "") -> tuple[str, str]:
     with pytest.raises(RegistryError) as caught:
-        await bench.registry.resolve(ModelRef(name="churn", **asked))
+        await (bench.registry.digest_tag("churn", version) if version else bench.registry.aliases("churn"))
     return caught.value.reason, str(caught.value)
 
 
-# -- resolving
+# -- registered models
 
 
-async def test_an_alias_is_the_version_that_it_points_at() -> None:
+async def test_all_aliases_of_a_model_are_one_request() -> None:
     bench = Bench({"registered-models/get": model(("champion", "2"), ("candidate", "7"))})
-    found = await bench.registry.resolve(ModelRef(name="churn", alias="candidate"))
-    assert found == ResolvedModel(name="churn", alias="candidate", version="7")
+    assert await bench.registry.aliases("churn") == {"champion": "2", "candidate": "7"}
     assert bench.sent == [("GET", "registered-models/get", {"name": "churn"})]
 
 
-async def test_a_version_is_itself_when_it_exists() -> None:
-    bench = Bench({"model-versions/get": {"model_version": {}}})
-    found = await bench.registry.resolve(ModelRef(name="churn", version="3"))
-    assert found == ResolvedModel(name="churn", version="3")
+async def test_a_model_without_aliases_has_none() -> None:
+    assert await Bench().registry.aliases("churn") == {}
 
 
-@pytest.mark.parametrize(("aliases", "known"), [((), "none"), ((("champion", "1"), ("beta", "2")), "beta, champion")])
-async def test_an_alias_that_is_missing_is_told_with_those_there_are(aliases: Any, known: str) -> None:
-    reason, text = await failure(Bench({"registered-models/get": model(*aliases)}), alias="candidate")
-    assert reason == "ModelAliasNotFound"
-    assert text == f"spec.model.alias: expected an alias of churn ({known}), got candidate"
+async def test_a_version_tells_the_tag_with_its_digest() -> None:
+    tags = [{"key": "other", "value": "x"}, {"key": "fairlead.model.digest", "value": "sha256:1"}]
+    bench = Bench({"model-versions/get": [{"model_version": {"tags": tags}}, {"model_version": {}}]})
+    assert await bench.registry.digest_tag("churn", "3") == "sha256:1"
+    assert await bench.registry.digest_tag("churn", "3") == ""
+    assert bench.sent[0] == ("GET", "model-versions/get", {"name": "churn", "version": "3"})
 
 
-async def test_a_model_that_is_missing_is_told_by_name() -> None:
-    answers = {"registered-models/get": MISSING, "model-versions/get": MISSING}
-    for asked in ({"alias": "candidate"}, {"version": "3"}):
-        reason, text = await failure(Bench(answers), **asked)
-        assert (reason, text) == (
-            "ModelNotFound",
-            "spec.model.name: expected a registered model of MLflow, got churn",
-        )
-
-
-async def test_a_version_that_is_missing_is_told_apart_from_its_model() -> None:
-    bench = Bench({"model-versions/get": MISSING, "registered-models/get": model()})
-    assert await failure(bench, version="3") == (
+async def test_a_model_and_a_version_that_are_missing_are_told_by_name() -> None:
+    bench = Bench({"registered-models/get": MISSING, "model-versions/get": MISSING})
+    assert await failure(bench) == (
+        "ModelNotFound",
+        "spec.model.name: expected a registered model of MLflow, got churn",
+    )
+    assert await failure(bench, "3") == (
         "ModelVersionNotFound",
         "spec.model.version: expected a version of churn, got 3",
     )
+
+
+@pytest.mark.parametrize("answer", [{}, {"registered_model": None}, {"registered_model": {"aliases": [{}]}}])
+async def test_an_answer_in_another_form_is_none(answer: Any) -> None:
+    reason, text = await failure(Bench({"registered-models/get": answer}))
+    assert (reason, text.split(" is ")[0]) == ("RegistryUnavailable", "MLflow's answer to /registered-models/get")
+    assert (await failure(Bench({"model-versions/get": {"model_version": {"tags": 1}}}), "3"))[0] == reason
+
+
+async def test_each_request_is_observed_with_its_outcome() -> None:
+    seen: list[tuple[str, float]] = []
+    answers = [{"registered_model": {}}, MISSING, httpx.Response(403), httpx.Response(500), httpx.ReadTimeout("slow")]
+    bench = Bench({"registered-models/get": answers})
+    http = httpx.AsyncClient(transport=httpx.MockTransport(bench.answer))
+    for url in (*["http://mlflow"] * len(answers), ""):
+        registry = MlflowRegistry(url, FakeClock(), http, observe=lambda *item: seen.append(item))
+        with contextlib.suppress(RegistryError):
+            await registry.aliases("churn")
+    words = ["ok", "not_found", "forbidden", "unavailable", "unavailable", "not_configured"]
+    assert seen == [(word, 0.0) for word in words]
 
 
 # -- errors
@@ -111,19 +123,19 @@ async def test_a_version_that_is_missing_is_told_apart_from_its_model() -> None:
     ],
 )
 async def test_an_answer_that_is_no_answer_has_a_word_and_what_was_said(answer: Any, reason: str, said: str) -> None:
-    found, text = await failure(Bench({"registered-models/get": answer}), alias="candidate")
+    found, text = await failure(Bench({"registered-models/get": answer}))
     assert found == reason
     assert said in text
 
 
 async def test_without_a_url_every_question_says_so() -> None:
     bench = Bench(url="")
-    assert await failure(bench, alias="candidate") == ("RegistryNotConfigured", "the setting registry.url is empty")
+    assert await failure(bench) == ("RegistryNotConfigured", "the setting registry.url is empty")
     assert bench.sent == []
 
 
 async def test_a_long_error_is_cut() -> None:
-    _, text = await failure(Bench({"registered-models/get": httpx.Response(500, text="x" * 9000)}), alias="a")
+    _, text = await failure(Bench({"registered-models/get": httpx.Response(500, text="x" * 9000)}))
     assert len(text) < 400
 
 
@@ -136,7 +148,7 @@ async def test_a_registry_that_never_ends_its_answer_is_given_up(monkeypatch: py
             await asyncio.sleep(0)
 
     bench = Bench({"registered-models/get": httpx.Response(200, content=trickle())})
-    assert await failure(bench, alias="a") == (
+    assert await failure(bench) == (
         "RegistryUnavailable",
         "no answer from MLflow at http://mlflow:5000: TimeoutError",
     )

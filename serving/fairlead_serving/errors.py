@@ -10,6 +10,7 @@ class LoadReason(StrEnum):
     UNSUPPORTED_FLAVOR = "UnsupportedFlavor"
     MODEL_NOT_FOUND = "ModelNotFound"
     REGISTRY_UNAVAILABLE = "RegistryUnavailable"
+    DIGEST_MISMATCH = "DigestMismatch"
 
 
 class LoadError(Exception):
@@ -43,6 +44,12 @@ class RegistryUnavailable(LoadError):
     """The registry did not answer in time, or refuses to."""
 
     reason = LoadReason.REGISTRY_UNAVAILABLE
+
+
+class DigestMismatch(LoadError):
+    """The files are not those that were registered."""
+
+    reason = LoadReason.DIGEST_MISMATCH
 
 
 class SettingsError(Exception):

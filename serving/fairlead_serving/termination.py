@@ -24,8 +24,13 @@ def termination_message(reason: str, message: str) -> str:
 
 
 def write_termination(path: Path, reason: str, message: str) -> None:
-    """Leave the message at path; a path that cannot be written is logged, for the exit code still tells."""
+    """Leave reason and message at path."""
+    write_last_words(path, termination_message(reason, message))
+
+
+def write_last_words(path: Path, text: str) -> None:
+    """Leave the text at path; a path that cannot be written is logged, for the exit code still tells."""
     try:
-        path.write_text(termination_message(reason, message), encoding="ascii")
+        path.write_text(text, encoding="ascii")
     except OSError as error:
         _log.warning("termination message not written", extra={"path": str(path), "cause": str(error)})

@@ -25,6 +25,7 @@ class Reason(StrEnum):
     REGISTRY_FORBIDDEN = "RegistryForbidden"
     MODEL_LOAD_FAILED = "ModelLoadFailed"
     UNSUPPORTED_FLAVOR = "UnsupportedFlavor"
+    DIGEST_MISMATCH = "DigestMismatch"
     CONTAINER_CRASHED = "ContainerCrashed"
     OUT_OF_MEMORY = "OutOfMemory"
     IMAGE_NOT_FOUND = "ImageNotFound"
@@ -103,6 +104,11 @@ EXPLAINED: dict[Reason, Explanation] = {
     Reason.UNSUPPORTED_FLAVOR: Explanation(
         "The model was saved in a form that the built-in server does not load.",
         "Log it as a scikit-learn model in skops format, or serve it with a container of your own.",
+        stalls=True,
+    ),
+    Reason.DIGEST_MISMATCH: Explanation(
+        "The model's files are not those that were registered: one was changed, added or removed since.",
+        "Find out who changed them; register the files that you trust as a new version.",
         stalls=True,
     ),
     Reason.CONTAINER_CRASHED: Explanation(

@@ -19,6 +19,7 @@ LOAD_ERROR_EXIT_CODE = 3
 _LOAD_REASONS = {
     "ModelLoadFailed": Reason.MODEL_LOAD_FAILED,
     "UnsupportedFlavor": Reason.UNSUPPORTED_FLAVOR,
+    "DigestMismatch": Reason.DIGEST_MISMATCH,
     "ModelNotFound": Reason.MODEL_VERSION_NOT_FOUND,
     "RegistryUnavailable": Reason.REGISTRY_UNAVAILABLE,
 }

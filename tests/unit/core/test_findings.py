@@ -54,6 +54,7 @@ def test_no_pods_and_no_workload_show_nothing() -> None:
     [
         ("ModelLoadFailed", Reason.MODEL_LOAD_FAILED, True),
         ("UnsupportedFlavor", Reason.UNSUPPORTED_FLAVOR, True),
+        ("DigestMismatch", Reason.DIGEST_MISMATCH, True),
         ("ModelNotFound", Reason.MODEL_VERSION_NOT_FOUND, True),
         ("RegistryUnavailable", Reason.REGISTRY_UNAVAILABLE, False),
     ],

@@ -86,17 +86,34 @@ Reply = tuple[int, bytes]
 Script = Callable[[str], Reply]
 
 
+@dataclass(frozen=True)
+class Seen:
+    """A request that came to a scripted registry."""
+
+    method: str
+    path: str
+    authorization: str | None
+    body: bytes
+
+
 @contextmanager
-def scripted_registry(script: Script) -> Iterator[str]:
-    """An HTTP server that answers every GET with what script makes of its path and query; its address."""
+def scripted_registry(script: Script, seen: list[Seen] | None = None) -> Iterator[str]:
+    """An HTTP server that answers every GET and PUT with what script makes of its path and query; its address."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            content = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+            if seen is not None:
+                seen.append(Seen(self.command, self.path, self.headers.get("Authorization"), content))
             code, body = script(self.path)
             self.send_response(code)
+            if code == 302:
+                self.send_header("Location", body.decode())
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
+
+        do_PUT = do_GET
 
         def log_message(self, format: str, *args: object) -> None:
             return
@@ -113,22 +130,42 @@ def scripted_registry(script: Script) -> Iterator[str]:
         server.server_close()
 
 
-def folder_script(folder: Path, root: str = "1/models/m-1/artifacts") -> Script:
-    """Answer as MLflow does for a version whose files are in folder."""
-    proxy = "/api/2.0/mlflow-artifacts/artifacts"
+PROXY = "/api/2.0/mlflow-artifacts/artifacts"
+MODEL_ROOT = "1/models/m-1/artifacts"
+RUN_ROOT = "1/r-1/artifacts"
+
+
+def folder_script(folder: Path, manifest: bytes | None = None) -> Script:
+    """Answer as MLflow does for a version whose files are in folder, and the manifest in its run's artifacts."""
+    api = "/api/2.0/mlflow"
+    documents = {
+        f"{api}/model-versions/get-download-uri": {"artifact_uri": f"mlflow-artifacts:/{MODEL_ROOT}"},
+        f"{api}/model-versions/get": {"model_version": {"run_id": "r-1", "source": "models:/m-1"}},
+        f"{api}/logged-models/m-1": {"model": {"info": {"artifact_uri": f"mlflow-artifacts:/{MODEL_ROOT}"}}},
+        f"{api}/runs/get": {"run": {"info": {"artifact_uri": f"mlflow-artifacts:/{RUN_ROOT}"}}},
+    }
+
+    def listing(path: str) -> Reply:
+        if path.startswith(RUN_ROOT):
+            entries = [{"path": "manifest.json", "is_dir": False, "file_size": len(manifest)}] if manifest else []
+            return 200, json.dumps({"files": entries}).encode()
+        place = folder / path.removeprefix(MODEL_ROOT).lstrip("/")
+        files = [
+            {"path": file.name, "is_dir": file.is_dir(), "file_size": 0 if file.is_dir() else file.stat().st_size}
+            for file in sorted(place.iterdir())
+        ]
+        return 200, json.dumps({"files": files}).encode()
 
     def script(path: str) -> Reply:
-        if path.startswith("/api/2.0/mlflow/model-versions/get-download-uri"):
-            return 200, json.dumps({"artifact_uri": f"mlflow-artifacts:/{root}"}).encode()
-        if path.startswith(proxy + "?path="):
-            place = folder / httpx.URL(path).params["path"].removeprefix(root).lstrip("/")
-            files = [
-                {"path": file.name, "is_dir": file.is_dir(), "file_size": 0 if file.is_dir() else file.stat().st_size}
-                for file in sorted(place.iterdir())
-            ]
-            return 200, json.dumps({"files": files}).encode()
-        if path.startswith(proxy + "/"):
-            return 200, (folder / httpx.URL(path).path.removeprefix(f"{proxy}/{root}/")).read_bytes()
+        url = httpx.URL(path)
+        if url.path in documents:
+            return 200, json.dumps(documents[url.path]).encode()
+        if url.path == PROXY:
+            return listing(url.params["path"])
+        if url.path.startswith(f"{PROXY}/{RUN_ROOT}/"):
+            return 200, manifest or b"{}"
+        if url.path.startswith(f"{PROXY}/{MODEL_ROOT}/"):
+            return 200, (folder / url.path.removeprefix(f"{PROXY}/{MODEL_ROOT}/")).read_bytes()
         return 404, json.dumps({"error_code": "RESOURCE_DOES_NOT_EXIST"}).encode()
 
     return script

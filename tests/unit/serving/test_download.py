@@ -1,4 +1,5 @@
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -7,7 +8,8 @@ from tests.unit.serving.servers import Reply, Script, folder_script, scripted_re
 
 from fairlead_serving import registry
 from fairlead_serving.download import ensure_model
-from fairlead_serving.errors import LoadError, ModelNotFound, RegistryUnavailable
+from fairlead_serving.errors import DigestMismatch, LoadError, ModelNotFound, RegistryUnavailable
+from fairlead_serving.integrity import Manifest, hash_folder, make_manifest
 from fairlead_serving.settings import Settings, parse_settings
 
 
@@ -124,3 +126,103 @@ async def test_folders_without_end_are_refused(tmp_path: Path) -> None:
 async def test_a_missing_variable_is_named(tmp_path: Path, name: str) -> None:
     with pytest.raises(LoadError, match=f"^{name}: expected"):
         await ensure_model(settings("http://127.0.0.1:9", **{name: ""}), tmp_path)
+
+
+def manifest_of(folder: Path) -> Manifest:
+    return make_manifest("m-1", hash_folder(folder).files)
+
+
+async def test_files_that_are_as_registered_arrive(remote: Path, tmp_path: Path) -> None:
+    manifest = manifest_of(remote)
+    with scripted_registry(folder_script(remote, manifest.to_json())) as url:
+        await ensure_model(settings(url, MODEL_DIGEST=manifest.digest), tmp_path / "model")
+    assert contents(tmp_path / "model") == contents(remote)
+
+
+def changed(remote: Path) -> None:
+    (remote / "model.skops").write_bytes(bytes(256_000))
+
+
+def shortened(remote: Path) -> None:
+    (remote / "model.skops").write_bytes(b"")
+
+
+def added(remote: Path) -> None:
+    (remote / "code" / "x.py").write_text("")
+
+
+def removed(remote: Path) -> None:
+    (remote / "code" / "deep" / "a b.txt").unlink()
+
+
+TAMPERINGS = {
+    changed: r"model\.skops: expected sha256 [0-9a-f]{64}, got [0-9a-f]{64}",
+    shortened: r"model\.skops: expected 256000 bytes, got 0",
+    added: r"code/x\.py: expected only the manifest's files",
+    removed: r"code/deep/a b\.txt: expected this file",
+}
+
+
+@pytest.mark.parametrize("tamper", TAMPERINGS)
+async def test_files_that_changed_since_are_refused_by_name(
+    remote: Path, tmp_path: Path, tamper: Callable[[Path], None]
+) -> None:
+    manifest = manifest_of(remote)
+    tamper(remote)
+    with (
+        scripted_registry(folder_script(remote, manifest.to_json())) as url,
+        pytest.raises(DigestMismatch, match=TAMPERINGS[tamper]),
+    ):
+        await ensure_model(settings(url, MODEL_DIGEST=manifest.digest), tmp_path / "model")
+    assert not (tmp_path / "model" / "MLmodel").exists()
+
+
+@pytest.mark.parametrize("tamper", TAMPERINGS)
+async def test_without_a_manifest_the_digest_of_all_files_decides(
+    remote: Path, tmp_path: Path, tamper: Callable[[Path], None]
+) -> None:
+    digest = manifest_of(remote).digest
+    with scripted_registry(folder_script(remote)) as url:
+        await ensure_model(settings(url, MODEL_DIGEST=digest), tmp_path / "whole")
+        tamper(remote)
+        with pytest.raises(DigestMismatch, match=f"all files of the version: expected digest {digest}, got sha256:"):
+            await ensure_model(settings(url, MODEL_DIGEST=digest), tmp_path / "model")
+    assert not (tmp_path / "model" / "MLmodel").exists()
+
+
+async def test_a_run_that_is_gone_is_a_missing_manifest(remote: Path, tmp_path: Path) -> None:
+    script = folder_script(remote)
+
+    def answer(path: str) -> Reply:
+        return (404, b"{}") if "/runs/get" in path else script(path)
+
+    with scripted_registry(answer) as url:
+        await ensure_model(settings(url, MODEL_DIGEST=manifest_of(remote).digest), tmp_path / "model")
+
+
+async def test_another_manifest_is_refused_before_any_file_is_fetched(remote: Path, tmp_path: Path) -> None:
+    digest = manifest_of(remote).digest
+    changed(remote)
+    with (
+        scripted_registry(folder_script(remote, manifest_of(remote).to_json())) as url,
+        pytest.raises(DigestMismatch, match=r"manifest\.json: expected digest"),
+    ):
+        await ensure_model(settings(url, MODEL_DIGEST=digest), tmp_path / "model")
+    assert not (tmp_path / "model").exists()
+
+
+async def test_a_model_on_disk_is_checked_as_well(remote: Path) -> None:
+    digest = manifest_of(remote).digest
+    await ensure_model(settings("http://127.0.0.1:9", MODEL_DIGEST=digest), remote)
+    changed(remote)
+    with pytest.raises(DigestMismatch, match=f"{remote}: expected digest {digest}"):
+        await ensure_model(settings("http://127.0.0.1:9", MODEL_DIGEST=digest), remote)
+
+
+async def test_an_unverified_model_says_so(remote: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with scripted_registry(folder_script(remote)) as url:
+        await ensure_model(settings(url), tmp_path / "model")
+        assert "model unverified" in caplog.text
+        caplog.clear()
+        await ensure_model(settings(url, MODEL_DIGEST=manifest_of(remote).digest), tmp_path / "verified")
+    assert "model unverified" not in caplog.text

@@ -1,17 +1,16 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from typing import Any
+from contextlib import AbstractAsyncContextManager
 
 import httpx
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from tests.unit.serving.servers import Reply, scripted_registry
+from tests.unit.serving.servers import Reply, Seen, scripted_registry
 
 from fairlead_serving import registry as module
 from fairlead_serving.errors import LoadError, ModelNotFound, RegistryUnavailable
-from fairlead_serving.registry import Entry, Registry, is_plain_name, parse_artifact_root, parse_listing
+from fairlead_serving.registry import Registry, VersionSource, open_registry
+from fairlead_serving.settings import parse_settings
 
 
 @pytest.fixture(autouse=True)
@@ -57,7 +56,7 @@ async def test_a_registry_that_is_not_there_is_unavailable_at_the_deadline() -> 
 @pytest.mark.parametrize(
     ("reply", "expected", "message"),
     [
-        ((404, b"{}"), ModelNotFound, "churn version 2: expected a registered model version, got HTTP 404"),
+        ((404, b"{}"), ModelNotFound, "churn version 2: expected to find it, got HTTP 404"),
         ((403, b"Invalid Host header"), RegistryUnavailable, "got 403; check its --allowed-hosts"),
         ((401, b""), RegistryUnavailable, "got 401"),
         ((400, b"{}"), LoadError, "got 400"),
@@ -97,54 +96,69 @@ async def test_a_file_is_streamed_and_its_name_is_quoted() -> None:
     assert received == b"abc"
 
 
-@pytest.mark.parametrize(
-    "uri",
-    [
-        None,
-        "",
-        "/etc",
-        "mlflow-artifacts:/",
-        "mlflow-artifacts:/1/../2",
-        "mlflow-artifacts:/1/./2",
-        "mlflow-artifacts:/1?x=2",
-        "http://elsewhere/1",
-        7,
-    ],
-)
-def test_an_artifact_location_beyond_the_proxy_is_refused(uri: object) -> None:
-    with pytest.raises(LoadError, match="artifact location"):
-        parse_artifact_root(uri)
+async def test_a_versions_run_and_model_are_found() -> None:
+    answers = [
+        {"model_version": {"run_id": "r", "model_id": "m-1", "source": "models:/m-2"}},
+        {"model_version": {"run_id": "r", "source": "models:/m-2"}},
+        {"model_version": {"source": "mlflow-artifacts:/1/r/artifacts/model"}},
+        {},
+    ]
+    found = []
+    for answer in answers:
+        reply = json.dumps(answer).encode()
+        with scripted_registry(lambda _, reply=reply: (200, reply)) as url:
+            async with opened(url) as registry:
+                found.append(await registry.version_source("churn", "2"))
+    empty = VersionSource("", "")
+    assert found == [VersionSource("r", "m-1"), VersionSource("r", "m-2"), empty, empty]
 
 
-def test_a_listing_is_parsed_and_an_absent_one_is_empty() -> None:
-    files = [{"path": "MLmodel", "is_dir": False, "file_size": 3}, {"path": "code", "is_dir": True}]
-    assert parse_listing({"files": files}) == [Entry("MLmodel", False, 3), Entry("code", True, 0)]
-    assert parse_listing({}) == []
+@pytest.mark.parametrize("field", ["run_id", "model_id"])
+async def test_an_id_that_leads_elsewhere_is_refused(field: str) -> None:
+    reply = json.dumps({"model_version": {field: "../../x"}}).encode()
+    with scripted_registry(lambda _: (200, reply)) as url:
+        async with opened(url) as registry:
+            with pytest.raises(LoadError, match="expected plain ids"):
+                await registry.version_source("churn", "2")
 
 
-@pytest.mark.parametrize(
-    "file",
-    [
-        {"path": ".."},
-        {"path": "../x"},
-        {"path": "a/b"},
-        {"path": "/etc/passwd"},
-        {"path": "a\\b"},
-        {"path": "a\nb"},
-        {"path": "x" * 256},
-        {"path": ""},
-        {"path": None},
-        {"path": "a", "file_size": -1},
-        {"path": "a", "file_size": "1"},
-        "a",
-    ],
-)
-def test_a_hostile_entry_is_refused(file: Any) -> None:
-    with pytest.raises(LoadError, match="listing: expected"):
-        parse_listing(json.loads(json.dumps({"files": [file]})))
+def opened(url: str, **env: str) -> AbstractAsyncContextManager[Registry]:
+    return open_registry(parse_settings({"MLFLOW_TRACKING_URI": url, "LOAD_DEADLINE_SECONDS": "5"} | env).access)
 
 
-@given(st.text(max_size=300))
-def test_a_plain_name_is_one_component(name: str) -> None:
-    if is_plain_name(name):
-        assert "/" not in name and "\0" not in name and name not in ("", ".", "..")
+async def test_every_call_carries_the_credentials() -> None:
+    seen: list[Seen] = []
+    with scripted_registry(lambda _: FOUND, seen) as url:
+        async with opened(url, MLFLOW_TRACKING_TOKEN="t0ken") as registry:
+            await registry.artifact_root("churn", "2")
+            await registry.list_folder("1")
+            await registry.read_file("1/x")
+            await registry.store_file("1/x", b"abc")
+    assert [request.authorization for request in seen] == ["Bearer t0ken"] * 4
+    assert (seen[-1].method, seen[-1].body) == ("PUT", b"abc")
+
+
+async def test_credentials_go_to_no_host_that_a_redirect_names_and_into_no_message(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("DEBUG")
+    elsewhere: list[Seen] = []
+    with (
+        scripted_registry(lambda _: FOUND, elsewhere) as other,
+        scripted_registry(lambda _: (302, other.encode())) as url,
+    ):
+        access = {"MLFLOW_TRACKING_USERNAME": "ann", "MLFLOW_TRACKING_PASSWORD": "s3cret"}
+        async with opened(url, **access) as registry:
+            with pytest.raises(LoadError, match="expected HTTP 200, got 302") as caught:
+                await registry.artifact_root("churn", "2")
+    assert elsewhere == []
+    assert "s3cret" not in f"{caplog.text} {caught.value} {registry}"
+
+
+async def test_storing_is_tried_again_after_an_outage() -> None:
+    replies: list[Reply] = [(503, b""), (502, b""), (200, b"{}")]
+    seen: list[Seen] = []
+    with scripted_registry(lambda _: replies.pop(0), seen) as url:
+        async with opened(url) as registry:
+            await registry.store_file("1/r/manifest.json", b"{}")
+    assert [request.body for request in seen] == [b"{}"] * 3

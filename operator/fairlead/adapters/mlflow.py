@@ -19,8 +19,7 @@ from fairlead.core.training_status import TAG_OPERATOR, TAG_UID
 from fairlead.errors import RegistryError
 from fairlead.ports import Clock
 
-_TIMEOUT_SECONDS = 4.0
-"""For the whole of a request: that MLflow does not answer is to be seen within five seconds."""
+_TIMEOUT_SECONDS = 5.0
 _BODY_LIMIT_BYTES = 4 * 1024 * 1024
 _TEXT_LIMIT = 300
 _API = "/api/2.0/mlflow"

@@ -19,6 +19,8 @@ from fairlead.shell.queue import WorkQueue
 
 MOST_REQUESTS = 32
 """Models that are asked for at the same moment."""
+ANSWER_SECONDS = 3.0
+"""For all requests of one poll: that there is no answer is to be seen within five seconds."""
 RETRY_SECONDS = 5.0
 """How soon a registry that gave no answer is asked again, where the polls are further apart."""
 POLLS_PER_DIGEST = 20
@@ -127,7 +129,7 @@ class Models:
     async def _poll(self, name: str, book: _Book) -> None:
         async with self._slots:
             before, served = book.facts, {key: book.asked[key] for key in book.waiting}
-            book.facts = await self._ask(name, book)
+            book.facts = await self._ask_in_time(name, book)
             book.polls += 1
         for key, ref in book.asked.items():
             answer = resolve(ref, book.facts)
@@ -140,9 +142,17 @@ class Models:
         if book.asked and not book.waiting:
             book.nudged.clear()
 
-    async def _ask(self, name: str, book: _Book) -> ModelFacts:
-        """One request for all aliases, and one for each version whose digest is not known yet."""
+    async def _ask_in_time(self, name: str, book: _Book) -> ModelFacts:
         facts = book.facts or ModelFacts({}, {})
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                return await self._ask(name, book, facts)
+        except TimeoutError:
+            late = RegistryProblem(Reason.REGISTRY_UNAVAILABLE, f"MLflow gave no answer within {ANSWER_SECONDS:g} s")
+            return ModelFacts(_first_words(facts.aliases, late), facts.digests)
+
+    async def _ask(self, name: str, book: _Book, facts: ModelFacts) -> ModelFacts:
+        """One request for all aliases, and one for each version whose digest is not known yet."""
         digests = facts.digests
         try:
             aliases = await self._registry.aliases(name)

@@ -274,6 +274,24 @@ async def test_a_version_whose_first_request_fails_is_asked_for_soon(
     assert bench.answer() == ResolvedModel(name="churn", alias="candidate", version="1")
 
 
+async def test_a_registry_that_hangs_is_told_in_time_and_what_was_known_is_kept(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shell_models, "ANSWER_SECONDS", 0.01)
+    bench.answer()
+    await bench.told()
+    bench.registry.gate.clear()
+    await bench.poll()
+    await until(lambda: bench.queue.depth)
+    found = bench.answer()
+    assert isinstance(found, RegistryProblem)
+    assert (found.reason, found.message) == (Reason.REGISTRY_UNAVAILABLE, "MLflow gave no answer within 0.01 s")
+    bench.registry.gate.set()
+    await bench.poll()
+    assert bench.answer() == ResolvedModel(name="churn", alias="candidate", version="1")
+    assert bench.registry.count("digest_tag") == 1
+
+
 async def test_the_next_poll_comes_when_the_pause_is_over() -> None:
     bench = Bench({"candidate": "1"})
     bench.hold = 0.001

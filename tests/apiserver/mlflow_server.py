@@ -72,6 +72,11 @@ class Mlflow:
         _answer(self._http.patch(f"logged-models/{model_id}", json=ready))
         return model_id
 
+    def log_metrics(self, run_id: str, **metrics: float | str) -> None:
+        """What `mlflow.log_metrics` leaves behind in a run; "NaN" and "Infinity" are text in JSON."""
+        for key, value in metrics.items():
+            self.post("runs/log-metric", run_id=run_id, key=key, value=value, timestamp=1)
+
     def register(self, model: str, alias: str) -> str:
         """A registered model with one version behind an alias, without a TrainingJob; the version."""
         experiment = self.post("experiments/create", name=f"by-hand/{model}")["experiment_id"]

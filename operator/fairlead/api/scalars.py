@@ -36,6 +36,10 @@ EnvName: TypeAlias = Annotated[str, Field(pattern=r"^[-._a-zA-Z][-._a-zA-Z0-9]*$
 ImageReference: TypeAlias = Annotated[str, Field(pattern=r"^[a-zA-Z0-9][-a-zA-Z0-9._/:@]*$", max_length=1024)]
 ModelName: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z0-9][-A-Za-z0-9_.]*$", max_length=200)]
 """An MLflow registered-model name, less the characters ('/', ':', space) that would need quoting in a URL or query."""
+MetricName: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][-A-Za-z0-9_./: ]*$", max_length=250)]
+"""A metric as MLflow takes it: letters, digits, and _ - . / : and space."""
+LoggedModelName: TypeAlias = Annotated[str, Field(pattern=r"^[^\x00-\x1f/:.%\"']+$", max_length=200)]
+"""A logged model as MLflow takes it: anything but / : . % and quotes."""
 AliasName: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z][-A-Za-z0-9_]*$", max_length=100)]
 ModelVersionNumber: TypeAlias = Annotated[str, Field(pattern=r"^[1-9][0-9]*$", max_length=10)]
 AbsolutePath: TypeAlias = Annotated[str, Field(pattern=r"^/[^\x00-\x1f:]*$", max_length=1024)]

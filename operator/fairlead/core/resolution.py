@@ -8,8 +8,6 @@ from fairlead.api.model_deployment import UNVERIFIED, ModelRef, ResolvedModel
 from fairlead.api.reasons import Reason
 from fairlead.core.world import RegistryProblem, Unanswered
 
-TAG_DIGEST = "fairlead.model.digest"
-"""The tag of a version that promises what its files are; it is set when the version is created."""
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 

@@ -21,12 +21,14 @@ from fairlead.adapters.credentials import FileCredentials
 from fairlead.adapters.kubernetes import KubernetesCluster
 from fairlead.adapters.lease import Elector, LeaseTerms
 from fairlead.adapters.mlflow import MlflowRegistry
+from fairlead.adapters.prometheus import PrometheusMetrics
 from fairlead.api.kinds import OWNED
 from fairlead.core.world import Allowed, ModelRule
 from fairlead.render.defaults import RenderDefaults
 from fairlead.settings import InvalidSettings, Settings, read_settings
 from fairlead.shell.apply import Applier
 from fairlead.shell.cache import Cache
+from fairlead.shell.dependencies import INTERVAL_SECONDS, Check, Dependencies
 from fairlead.shell.gather import Frame, Gatherer
 from fairlead.shell.handlers import register, watch
 from fairlead.shell.health import Probes, build_app
@@ -68,6 +70,8 @@ class Operator:
             authorization=credentials.authorization,
             observe=self._telemetry.asked_registry,
         )
+        self._prometheus = PrometheusMetrics(settings.prometheus.url)
+        self._dependencies = Dependencies(self._checks(), clock, self._telemetry)
         self._cache = Cache()
         self._queue = WorkQueue(clock, jitter=spread)
         self._resync = Resync(
@@ -94,6 +98,13 @@ class Operator:
     def _gone(self, key: Key) -> None:
         self._models.forget(key)
         self._sweep.nudge(key)
+
+    def _checks(self) -> dict[str, Check]:
+        configured = {
+            "mlflow": (self._settings.registry.url, self._registry.check),
+            "prometheus": (self._settings.prometheus.url, self._prometheus.check),
+        }
+        return {name: check for name, (url, check) in configured.items() if url}
 
     def _frame(self) -> Frame:
         settings = self._settings
@@ -151,6 +162,7 @@ class Operator:
     async def _work(self) -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._resync.run(spread(self._settings.resync_seconds)), name="resync")
+            group.create_task(self._dependencies.run(spread(INTERVAL_SECONDS)), name="dependencies")
             await self._elector.elected.wait()
             group.create_task(self._models.run(), name="models")
             group.create_task(self._loop.run(self._settings.concurrency), name="loop")
@@ -181,6 +193,7 @@ class Operator:
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
             await self._registry.close()
+            await self._prometheus.close()
             await runner.cleanup()
 
 

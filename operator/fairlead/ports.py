@@ -61,6 +61,10 @@ class Cluster(Protocol):
 class Registry(Protocol):
     """MLflow. Raises RegistryError with a word of `api.reasons`."""
 
+    async def check(self) -> None:
+        """Returns when it answers."""
+        ...
+
     async def aliases(self, model: str) -> Mapping[str, str]:
         """Version by alias of a registered model."""
         ...
@@ -117,6 +121,14 @@ class Registry(Protocol):
 
     async def set_alias(self, model: str, alias: str, version: str) -> None:
         """Let an alias point at a version."""
+        ...
+
+
+class Metrics(Protocol):
+    """Prometheus. Raises MetricsError."""
+
+    async def check(self) -> None:
+        """Returns when it answers queries."""
         ...
 
 

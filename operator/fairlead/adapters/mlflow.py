@@ -58,6 +58,10 @@ class MlflowRegistry:
         """Close the connections."""
         await self._http.close()
 
+    async def check(self) -> None:
+        """Returns when MLflow answers a call that needs the right to read."""
+        await self._call("GET", "/registered-models/search", max_results=1)
+
     async def aliases(self, model: str) -> Mapping[str, str]:
         """Version by alias."""
         path = "/registered-models/get"

@@ -80,7 +80,7 @@ class MlflowHttp:
                 self._http.stream(method, self.url + _API + path, **arguments) as response,
             ):
                 body = await read_body(response)
-        except (httpx.TransportError, httpx.DecodingError, TimeoutError) as error:
+        except (httpx.RequestError, TimeoutError) as error:
             text = f"no answer from MLflow at {self.url}: {type(error).__name__}"
             raise RegistryError(Reason.REGISTRY_UNAVAILABLE, text) from error
         return parse_answer(response.status_code, body, path, response.url.netloc.decode())

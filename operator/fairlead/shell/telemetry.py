@@ -61,6 +61,12 @@ class Telemetry:
         self._registry_duration = Histogram(
             "fairlead_registry_request_duration_seconds", "Duration of a request to MLflow.", registry=self.registry
         )
+        self._dependencies = Gauge(
+            "fairlead_dependency_up",
+            "1 while a configured system beside the operator answers.",
+            ["dependency"],
+            registry=self.registry,
+        )
         self._leader = Gauge("fairlead_leader", "1 while this process holds the lease.", registry=self.registry)
         self._depth = Gauge("fairlead_queue_depth", "Keys waiting in the work queue.", registry=self.registry)
         self._oldest = Gauge(
@@ -89,6 +95,10 @@ class Telemetry:
     def missed(self, kind: str, count: int) -> None:
         """The watch had not told us of so many objects."""
         self._missed.labels(kind).inc(count)
+
+    def answered(self, dependency: str, *, up: bool) -> None:
+        """A system beside us was asked whether it answers."""
+        self._dependencies.labels(dependency).set(int(up))
 
     def render(self, queue: Depth, phases: Callable[[], Iterable[tuple[str, str]]], *, leader: bool) -> bytes:
         """The exposition text; gauges are read at this moment."""

@@ -47,6 +47,20 @@ async def failure(bench: Bench, version: str = "") -> tuple[str, str]:
     return caught.value.reason, str(caught.value)
 
 
+# -- whether it answers
+
+
+async def test_a_call_that_needs_the_right_to_read_is_the_check() -> None:
+    bench = Bench({"registered-models/search": {}})
+    await bench.registry.check()
+    assert bench.sent == [("GET", "registered-models/search", {"max_results": "1"})]
+
+
+async def test_the_check_tells_what_came_instead() -> None:
+    with pytest.raises(RegistryError, match="MLflow answered 503"):
+        await Bench({"registered-models/search": httpx.Response(503, text="no")}).registry.check()
+
+
 # -- registered models
 
 

@@ -78,3 +78,12 @@ def test_queue_and_leadership_are_read_when_they_are_asked_for() -> None:
     assert (found[("fairlead_queue_depth",)], found[("fairlead_queue_oldest_seconds",)]) == (1, 7)
     assert found[("fairlead_leader",)] == 1
     assert samples(telemetry)[("fairlead_leader",)] == 0
+
+
+def test_a_dependency_has_a_series_once_it_was_asked() -> None:
+    telemetry = Telemetry()
+    telemetry.answered("mlflow", up=True)
+    telemetry.answered("prometheus", up=False)
+    found = samples(telemetry)
+    assert found[("fairlead_dependency_up", "mlflow")] == 1
+    assert found[("fairlead_dependency_up", "prometheus")] == 0

@@ -1,7 +1,7 @@
 """One frozen picture of the world per decision, from the cache and the registry."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from fairlead.api.names import attempt_name, registering_name
@@ -22,24 +22,20 @@ from fairlead.core.genuine import is_genuine_revision
 from fairlead.core.refusals import refused_by_tenancy
 from fairlead.core.training_status import FIRST_ATTEMPT
 from fairlead.core.world import (
-    Alias,
     Allowed,
     Child,
-    LoggedModel,
     Registering,
     RegistryFacts,
     RegistryProblem,
-    Run,
     ServingWorld,
     TrainingWorld,
-    Version,
 )
-from fairlead.errors import RegistryError
 from fairlead.ports import Clock, Cluster, Registry
 from fairlead.render.defaults import RenderDefaults
 from fairlead.shell.cache import Cache
+from fairlead.shell.facts import gather_facts
 from fairlead.shell.keys import Key
-from fairlead.shell.models import Answer, Models, problem_of
+from fairlead.shell.models import Answer, Models
 
 _AFTER_THE_JOB = frozenset({TrainingPhase.GATING, TrainingPhase.REGISTERING, TrainingPhase.FAILED})
 
@@ -143,7 +139,7 @@ class Gatherer:
             children=children,
             job=job,
             pods=pods,
-            registry=(seen.problem or await self._facts(resource)) if asks else RegistryFacts(),
+            registry=(seen.problem or await gather_facts(self._registry, resource)) if asks else RegistryFacts(),
             defaults=frame.defaults,
             allowed=frame.allowed,
             operator_id=frame.operator_id,
@@ -176,47 +172,6 @@ class Gatherer:
         job = parse_job(child.manifest)
         pods = self._pods_of_job(key, job)
         return Registering(job, pods, await self._warning(key, job, pods))
-
-    async def _facts(self, resource: TrainingJob) -> RegistryFacts | RegistryProblem:
-        """As much as the phase needs: the run to start and to close, what it logged, the version to register."""
-        meta, status = resource.meta, resource.status
-        if status.phase is TrainingPhase.SUCCEEDED or meta.deleting:
-            return RegistryFacts()
-        try:
-            found = await self._registry.find_runs(meta.uid, meta.namespace)
-            runs = [
-                Run(it.run_id, it.experiment_id, it.url, it.status, it.attempt, it.gate, it.git_commit) for it in found
-            ]
-            known = status.run.id if status.run else ""
-            # The one that the trainer was given, should a lost answer have left two.
-            run = min(
-                (item for item in runs if item.attempt == status.current_attempt),
-                key=lambda item: item.run_id != known,
-                default=None,
-            )
-            facts = RegistryFacts(run, former_runs=tuple(item for item in runs if item is not run))
-            if status.phase is TrainingPhase.REGISTERING:
-                return await self._registered(resource, facts)
-            if run and status.phase is TrainingPhase.GATING:
-                models = await self._registry.logged_models(run.run_id, run.experiment_id)
-                metrics = await self._registry.run_metrics(run.run_id)
-                return replace(facts, logged_models=tuple(LoggedModel(*item) for item in models), metrics=metrics)
-            return facts
-        except RegistryError as error:
-            return problem_of(error)
-
-    async def _registered(self, resource: TrainingJob, facts: RegistryFacts) -> RegistryFacts:
-        """The version and the alias, as far as they are there. RegistryError."""
-        wanted = resource.spec.register_
-        version = await self._registry.find_version(wanted.model, resource.meta.uid)
-        if version is None:
-            return facts
-        alias = await self._registry.find_alias(wanted.model, wanted.alias)
-        return replace(
-            facts,
-            version=Version(version.number, version.digest),
-            alias=Alias(alias.version, alias.writer, alias.trained),
-        )
 
 
 def _hashing(resource: TrainingJob, registering: Registering | None) -> bool:

@@ -14,6 +14,7 @@ from fairlead.core.resolution import ModelFacts, parse_digest, resolve, versions
 from fairlead.core.world import RegistryProblem, Unanswered
 from fairlead.errors import RegistryError
 from fairlead.ports import Registry
+from fairlead.shell.facts import problem_of
 from fairlead.shell.keys import Key
 from fairlead.shell.queue import WorkQueue
 
@@ -38,11 +39,6 @@ class _Book:
     nudged: asyncio.Event = field(default_factory=asyncio.Event)
     facts: ModelFacts | None = None
     polls: int = 0
-
-
-def problem_of(error: RegistryError) -> RegistryProblem:
-    """The error as a part of the world."""
-    return RegistryProblem(Reason(error.reason), str(error))
 
 
 class Models:

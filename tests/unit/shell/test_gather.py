@@ -24,16 +24,12 @@ from fairlead.api.reasons import Reason
 from fairlead.api.resource import InvalidResource
 from fairlead.core.effects import ObjectRef
 from fairlead.core.world import (
-    Alias,
     Allowed,
-    LoggedModel,
-    RegistryFacts,
     RegistryProblem,
     Run,
     ServingWorld,
     TrainingWorld,
     Unanswered,
-    Version,
 )
 from fairlead.shell.cache import Cache
 from fairlead.shell.gather import Frame, Gatherer, Seen
@@ -195,47 +191,6 @@ async def test_a_job_that_is_being_deleted_with_its_owner_asks_the_registry_noth
     assert registry.calls == []
 
 
-async def test_what_the_trainer_logged_comes_together_for_the_gate() -> None:
-    body = training_body(status=phase("Gating"))
-    registry = InMemoryRegistry(run=RUN, models=[("m-1", "models:/m-1", "tree")], metrics={"accuracy": 0.9})
-    world = await training(body, job_body(body, ended="Complete"), registry=registry)
-    models = (LoggedModel("m-1", "models:/m-1", "tree"),)
-    assert world.registry == RegistryFacts(RUN, models, metrics={"accuracy": 0.9})
-
-
-async def test_what_the_registry_knows_at_the_end_comes_together() -> None:
-    body = training_body(status=phase("Registering"))
-    version, alias = Version("4", "sha256:1"), Alias("3", "us/team", trained=True)
-    registry = InMemoryRegistry(run=RUN, version=version, alias=alias)
-    world = await training(body, job_body(body, ended="Complete"), registry=registry)
-    assert world.registry == RegistryFacts(RUN, version=version, alias=alias)
-    assert world.operator_id == "operator-1"
-
-
-async def test_the_runs_of_earlier_attempts_are_told_from_that_of_the_present_one() -> None:
-    first, second = Run("run-1", "1", "", "FAILED", attempt=1), Run("run-2", "1", "", "RUNNING", attempt=2)
-    registry = InMemoryRegistry(former=[first], run=second)
-    world = await training(training_body(status=phase("Pending") | {"attempt": 2}), registry=registry)
-    assert world.registry == RegistryFacts(second, former_runs=(first,))
-    world = await training(training_body(status=phase("Pending") | {"attempt": 3}), registry=registry)
-    assert world.registry == RegistryFacts(None, former_runs=(first, second))
-
-
-async def test_of_two_runs_of_an_attempt_the_one_that_the_trainer_was_given_counts() -> None:
-    stray, given = Run("run-0", "1", "", "RUNNING"), Run("run-1", "1", "", "RUNNING")
-    registry = InMemoryRegistry(former=[stray], run=given)
-    world = await training(training_body(status=phase("Pending")), registry=registry)
-    assert world.registry == RegistryFacts(given, former_runs=(stray,))
-    world = await training(training_body(), registry=registry)
-    assert world.registry == RegistryFacts(stray, former_runs=(given,))
-
-
-async def test_without_a_run_nothing_is_asked_that_needs_one() -> None:
-    registry = InMemoryRegistry()
-    assert (await training(training_body(status=phase("Gating")), registry=registry)).registry == RegistryFacts()
-    assert [call[0] for call in registry.calls] == ["find_runs"]
-
-
 HASHING = phase("Registering") | {"modelVersion": {"name": "churn", "modelId": "m-1"}}
 
 
@@ -271,11 +226,6 @@ async def test_a_registering_job_without_a_pod_is_asked_for_its_warnings() -> No
     cluster.warning_texts = ["oldest", "newest"]
     world = await training(body, registering_job_body(body), cluster=cluster)
     assert world.registering and world.registering.warning == "newest"
-
-
-async def test_a_registry_that_is_down_is_a_fact_of_a_training_too() -> None:
-    world = await training(training_body(), registry=InMemoryRegistry(down=True))
-    assert world.registry == RegistryProblem(Reason.REGISTRY_UNAVAILABLE, "no answer")
 
 
 async def test_a_write_that_the_registry_has_just_failed_is_part_of_the_world() -> None:

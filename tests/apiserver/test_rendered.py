@@ -95,6 +95,9 @@ def test_what_the_api_server_keeps_is_still_what_we_want(example: Path, namespac
     [
         {"resources": {"requests": {"cpu": "1000m", "memory": "1024Mi"}, "limits": {"cpu": 2, "memory": "2048Mi"}}},
         {"resources": {"requests": {"cpu": "0.5", "memory": "1.5Gi"}}},
+        {"resources": {"requests": {"cpu": "0.12345", "memory": "1.0000000000000000000000000001Ki"}}},
+        {"resources": {"requests": {"cpu": "0.1n"}, "limits": {"cpu": 9223372036854775807, "memory": "9Ei"}}},
+        {"volumes": [{"name": "a", "emptyDir": {"sizeLimit": "0.12345"}}], "sharedMemory": "9Ei"},
         {"sharedMemory": "1024Mi"},
         {"sharedMemory": 1073741824},
         {"volumes": [{"name": "a", "emptyDir": {"sizeLimit": "0.5Gi"}}]},

@@ -208,7 +208,9 @@ def pod_body(
     if deleting:
         meta["deletionTimestamp"] = stamp(NOW)
     if owner:
-        meta["ownerReferences"] = [{"uid": owner, "controller": True}]
+        meta["ownerReferences"] = [{"kind": "Job", "uid": owner, "controller": True}]
+    elif revision:
+        meta["ownerReferences"] = [{"kind": "ReplicaSet", "uid": f"uid-of-{revision}", "controller": True}]
     conditions = [{"type": "Ready", "status": "True" if ready else "False"}]
     if unschedulable:
         waits = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": unschedulable}

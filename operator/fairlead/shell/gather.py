@@ -5,11 +5,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from fairlead.api.names import attempt_name
-from fairlead.api.observed import owner_uid, parse_job, parse_pod, parse_revision, parse_workload
+from fairlead.api.observed import controller_kind, owner_uid, parse_job, parse_pod, parse_revision, parse_workload
 from fairlead.api.reasons import Reason
 from fairlead.api.resource import ModelDeployment, TrainingJob, parse_model_deployment, parse_training_job
 from fairlead.api.training_job import TrainingPhase
 from fairlead.core.effects import ObjectRef
+from fairlead.core.genuine import is_genuine_revision
 from fairlead.core.refusals import refused_by_tenancy
 from fairlead.core.training_status import FIRST_ATTEMPT
 from fairlead.core.world import (
@@ -56,6 +57,11 @@ def problem_of(error: RegistryError) -> RegistryProblem:
     return RegistryProblem(Reason(error.reason), str(error))
 
 
+def _is_ours(body: Mapping[str, Any], uid: str) -> bool:
+    """Whether the object's controller is the custom resource, and it is nothing that we would not have written."""
+    return owner_uid(body) == uid and (body["kind"] != "ControllerRevision" or is_genuine_revision(body))
+
+
 class Gatherer:
     """Ports and cache -> worlds. Reads only."""
 
@@ -68,7 +74,7 @@ class Gatherer:
     def _children(self, key: Key, uid: str, seen: Seen) -> dict[ObjectRef, Child]:
         found = {
             ObjectRef(str(body["kind"]), str(body["metadata"]["name"])): Child(
-                manifest=body, uid=str(body["metadata"]["uid"]), ours=owner_uid(body) == uid
+                manifest=body, uid=str(body["metadata"]["uid"]), ours=_is_ours(body, uid)
             )
             for body in self._cache.members(key)
             if body["kind"] != "Pod"
@@ -94,7 +100,7 @@ class Gatherer:
                 for item in ours
                 if item["kind"] == "Deployment"
             },
-            pods=tuple(parse_pod(item) for item in self._pods(key)),
+            pods=tuple(parse_pod(item) for item in self._pods(key) if controller_kind(item) == "ReplicaSet"),
             model=await self._resolve(resource, frame),
             defaults=frame.defaults,
             allowed=frame.allowed,

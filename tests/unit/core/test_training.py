@@ -114,7 +114,7 @@ def test_the_whole_road() -> None:
         "close run",
         "status TrainingJob fit",
     ]
-    assert world.announced == ["Pending", "Training", "Gating", "Registering", "Succeeded"]
+    assert world.announced == ["Training", "Gating", "Registering", "Succeeded"]
     status = world.status
     assert status.phase is TrainingPhase.SUCCEEDED
     assert status.model_version and status.model_version.wire() == {
@@ -431,7 +431,7 @@ def test_a_job_that_the_api_server_refuses_is_told_once_and_heals_by_itself() ->
     assert world.condition("Stalled") == ("True", "Rejected")
     for _ in range(3):
         world.check_settled()
-    assert world.announced == ["Pending", "Rejected"]
+    assert world.announced == ["Rejected"]
     world.cluster.refused_kinds.clear()
     world.reconcile()
     assert world.job

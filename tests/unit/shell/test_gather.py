@@ -8,6 +8,7 @@ from tests.unit.builders import (
     JOB_UID,
     Body,
     child_of,
+    container_status,
     job_body,
     pod_body,
     revision_children,
@@ -78,6 +79,24 @@ async def test_an_object_with_our_label_but_another_owner_is_a_child_of_someone_
     world = await serving(serving_body(), theirs)
     assert not world.children[ObjectRef("Deployment", "churn-x")].ours
     assert world.workloads == {}
+
+
+async def test_a_pod_that_no_replica_set_made_says_nothing_about_a_revision() -> None:
+    body = serving_body()
+    by_hand = pod_body(revision_of(body), container_status(exit_code=3), name="by-hand")
+    del by_hand["metadata"]["ownerReferences"]
+    world = await serving(body, *revision_children(body), pod_body(revision_of(body)), by_hand)
+    assert [pod.name for pod in world.pods] == ["pod-1"]
+
+
+async def test_a_controller_revision_that_we_cannot_have_written_is_not_ours() -> None:
+    body = serving_body()
+    stored, workload = revision_children(body)
+    template = {**stored["data"]["template"], "spec": {**stored["data"]["template"]["spec"], "hostNetwork": True}}
+    forged = {**stored, "data": {**stored["data"], "template": template}}
+    world = await serving(body, forged, workload)
+    assert not world.children[ObjectRef("ControllerRevision", revision_of(body))].ours
+    assert world.revisions == ()
 
 
 async def test_what_a_write_has_just_found_is_part_of_the_world() -> None:

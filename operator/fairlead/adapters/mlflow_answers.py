@@ -81,7 +81,7 @@ def parse_answer(code: int, body: bytes, path: str, host: str) -> dict[str, Any]
     if code == 403 and not kind:
         raise RegistryError(Reason.REGISTRY_FORBIDDEN, f"{text}; does its --allowed-hosts cover {host}?")
     if code in (401, 403):
-        hint = "are the setting registry.credentialsDir's files right, and may their user do this?"
+        hint = "are the files of registry.credentialsDir right, and may their user do this?"
         raise RegistryError(Reason.REGISTRY_FORBIDDEN, f"{text}; {hint}")
     raise RegistryError(Reason.REGISTRY_UNAVAILABLE, text)
 

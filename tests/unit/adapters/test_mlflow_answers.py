@@ -51,7 +51,7 @@ def test_the_host_check_is_told_from_a_lack_of_rights() -> None:
     for code in (401, 403):
         reason, text = failure(code, b'{"error_code": "PERMISSION_DENIED", "message": "no rights"}')
         assert reason == "RegistryForbidden"
-        assert "no rights; are the setting registry.credentialsDir's files right" in text
+        assert "no rights; are the files of registry.credentialsDir right" in text
         assert "allowed-hosts" not in text
 
 

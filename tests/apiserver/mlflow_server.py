@@ -40,6 +40,10 @@ class Mlflow:
         """The answer to a POST; HTTPStatusError with MLflow's words."""
         return _answer(self._http.post(path, json=body))
 
+    def delete(self, path: str, **body: Any) -> dict[str, Any]:
+        """The answer to a DELETE; HTTPStatusError with MLflow's words."""
+        return _answer(self._http.request("DELETE", path, json=body))
+
     def runs(self, experiment: str) -> list[dict[str, Any]]:
         """All runs of an experiment, by its name; none when it does not exist."""
         found = self._http.get("experiments/get-by-name", params={"experiment_name": experiment})
@@ -67,6 +71,11 @@ class Mlflow:
         ready = {"model_id": model_id, "status": "LOGGED_MODEL_READY"}
         _answer(self._http.patch(f"logged-models/{model_id}", json=ready))
         return model_id
+
+    def log_metrics(self, run_id: str, **metrics: float | str) -> None:
+        """What `mlflow.log_metrics` leaves behind in a run; "NaN" and "Infinity" are text in JSON."""
+        for key, value in metrics.items():
+            self.post("runs/log-metric", run_id=run_id, key=key, value=value, timestamp=1)
 
     def register(self, model: str, alias: str) -> str:
         """A registered model with one version behind an alias, without a TrainingJob; the version."""

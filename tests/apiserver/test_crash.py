@@ -7,6 +7,7 @@ committed, and nobody heard the answer.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 from uuid import uuid4
 
 import httpx
@@ -25,8 +26,10 @@ REVISION, DEPLOYMENT, SERVICE = "PATCH controllerrevisions", "PATCH deployments"
 RETIRE = ("DELETE deployments", "DELETE services")
 TRAINING, JOB = "PATCH trainingjobs/status", "PATCH jobs"
 OPEN_RUN = ("POST experiments/create", "POST runs/create")
-REGISTER = ("POST registered-models/create", "POST model-versions/create", "POST registered-models/alias")
-CLOSE_RUN = "POST runs/update"
+HASH = (JOB, TRAINING)
+REGISTER = ("POST registered-models/create", "POST model-versions/create")
+ALIAS = ("POST registered-models/set-tag", "POST registered-models/alias")
+TAG_RUN, CLOSE_RUN = "POST runs/log-batch", "POST runs/update"
 
 
 @dataclass
@@ -71,11 +74,17 @@ async def change(stage: Stage) -> Callable[[], bool]:
     return play
 
 
-def _train(stage: Stage, end: Callable[[str], None]) -> Callable[[], bool]:
-    spec = {"container": {"image": "registry.example/trainer:1"}, "register": {"model": stage.objects.namespace}}
+def _train(stage: Stage, end: Callable[[str], None], **more: Any) -> Callable[[], bool]:
+    spec = {
+        "container": {"image": "registry.example/trainer:1"},
+        "register": {"model": stage.objects.namespace},
+        **more,
+    }
     stage.objects.create({"kind": "TrainingJob", "metadata": {"name": "web"}, "spec": spec})
 
     def play() -> bool:
+        if stage.controllers.hash_if_asked("web-1-register"):
+            return True
         job = stage.objects.find("Job", "web-1")
         if job is None or (job.get("status") or {}).get("conditions"):
             return False
@@ -91,13 +100,23 @@ def _train(stage: Stage, end: Callable[[str], None]) -> Callable[[], bool]:
 async def train(stage: Stage) -> Callable[[], bool]:
     """A TrainingJob whose trainer logs one model and ends well."""
 
+    return _train(stage, _logs_a_model(stage))
+
+
+def _logs_a_model(stage: Stage) -> Callable[[str], None]:
     def end(job: str) -> None:
         container = stage.objects.get("Job", job)["spec"]["template"]["spec"]["containers"][0]
         run_id = next(item["value"] for item in container["env"] if item["name"] == "MLFLOW_RUN_ID")
         stage.mlflow.log_model(run_id)
+        stage.mlflow.log_metrics(run_id, accuracy=0.71)
         stage.controllers.job_complete(job)
 
-    return _train(stage, end)
+    return end
+
+
+async def stop_at_the_gate(stage: Stage) -> Callable[[], bool]:
+    """A TrainingJob whose model does not reach its gate."""
+    return _train(stage, _logs_a_model(stage), gate={"rules": [{"metric": "accuracy", "min": 0.9}]})
 
 
 async def fail(stage: Stage) -> Callable[[], bool]:
@@ -114,15 +133,19 @@ class Scenario:
     writes: tuple[str, ...]
 
 
-CREATE = (STATUS, EVENT, REVISION, DEPLOYMENT, SERVICE, SERVICE, STATUS, EVENT, EVENT, REVISION)
+CREATE = (STATUS, REVISION, DEPLOYMENT, SERVICE, SERVICE, STATUS, EVENT, REVISION)
 COME_UP = (STATUS, EVENT, REVISION, DEPLOYMENT, SERVICE)
 SWITCH = (STATUS, EVENT, REVISION, REVISION, SERVICE)
 LEAVE = (STATUS, REVISION, *RETIRE)
-START = (TRAINING, EVENT, *OPEN_RUN, TRAINING, JOB, TRAINING, TRAINING, EVENT)
+START = (TRAINING, *OPEN_RUN, TRAINING, JOB, TRAINING, TRAINING, EVENT)
+GATE = (TRAINING, EVENT)
 SCENARIOS = {
     "create": Scenario(create, "ModelDeployment", CREATE),
     "change": Scenario(change, "ModelDeployment", (*COME_UP, *SWITCH, *LEAVE)),
-    "train": Scenario(train, "TrainingJob", (*START, TRAINING, EVENT, *REGISTER, CLOSE_RUN, TRAINING, EVENT)),
+    "train": Scenario(
+        train, "TrainingJob", (*START, *GATE, *GATE, *HASH, *REGISTER, *ALIAS, CLOSE_RUN, TRAINING, EVENT)
+    ),
+    "gate": Scenario(stop_at_the_gate, "TrainingJob", (*START, *GATE, *GATE, TAG_RUN, CLOSE_RUN)),
     "fail": Scenario(fail, "TrainingJob", (*START, TRAINING, EVENT, CLOSE_RUN)),
 }
 

@@ -248,6 +248,78 @@ WRONG = {
     "an alias with a space": Wrong(
         changed(TRAINING, spec__register__alias="the best"), "spec.register.alias", "should match", '"the best"'
     ),
+    "an alias that MLflow keeps": Wrong(
+        changed(TRAINING, spec__register__alias="v3"), "spec.register", "MLflow keeps latest", "alias"
+    ),
+    "a logged model's name with a slash": Wrong(
+        changed(TRAINING, spec__register__artifact="a/b"), "spec.register.artifact", "should match", '"a/b"'
+    ),
+    "a gate without rules": Wrong(
+        changed(TRAINING, spec__gate={"rules": []}), "spec.gate.rules", "at least 1 items", "0"
+    ),
+    "a gate with too many rules": Wrong(
+        changed(TRAINING, spec__gate={"rules": [{"metric": f"m{i}", "min": i} for i in range(33)]}),
+        "spec.gate.rules",
+        "at most 32 items",
+        "33",
+    ),
+    "a rule without a metric": Wrong(
+        changed(TRAINING, spec__gate={"rules": [{"min": 1}]}), "spec.gate.rules[0].metric", "Required", "Required"
+    ),
+    "a rule without a bound": Wrong(
+        changed(TRAINING, spec__gate={"rules": [{"metric": "f1"}]}),
+        "spec.gate.rules[0]",
+        "expected min, max or both",
+        "got neither",
+    ),
+    "a rule whose bounds are crossed": Wrong(
+        changed(TRAINING, spec__gate={"rules": [{"metric": "f1", "min": 0.5, "max": 0.25}]}),
+        "spec.gate.rules[0]",
+        "expected min to be at most max",
+        "got min above max",
+    ),
+    "a bound as text": Wrong(
+        changed(TRAINING, spec__gate={"rules": [{"metric": "f1", "min": "0.5"}]}),
+        "spec.gate.rules[0].min",
+        "number",
+        "string",
+    ),
+    "a metric twice": Wrong(
+        changed(TRAINING, spec__gate={"rules": [{"metric": "f1", "min": 0.5}, {"metric": "f1", "max": 1}]}),
+        "spec.gate.rules",
+        "expected each metric once",
+        "metric",
+    ),
+    "a metric with a quote": Wrong(
+        changed(TRAINING, spec__gate={"rules": [{"metric": "f'1", "min": 0.5}]}),
+        "spec.gate.rules[0].metric",
+        "should match",
+        '"f\'1"',
+    ),
+    "no attempts": Wrong(
+        changed(TRAINING, spec__policy={"maxAttempts": 0}), "spec.policy.maxAttempts", "greater than or equal to 1", "0"
+    ),
+    "too many attempts": Wrong(
+        changed(TRAINING, spec__policy={"maxAttempts": 21}), "spec.policy.maxAttempts", "less than or equal to 20", "21"
+    ),
+    "a run deadline of nothing": Wrong(
+        changed(TRAINING, spec__policy={"runDeadline": "0s"}), "spec.policy.runDeadline", "more than no time", "0s"
+    ),
+    "a pending deadline that is no duration": Wrong(
+        changed(TRAINING, spec__policy={"pendingDeadline": "1d"}), "spec.policy.pendingDeadline", "^(off|", '"1d"'
+    ),
+    "a time to live below nothing": Wrong(
+        changed(TRAINING, spec__policy={"ttlSecondsAfterFinished": -1}),
+        "spec.policy.ttlSecondsAfterFinished",
+        "greater than or equal to 0",
+        "-1",
+    ),
+    "a time to live as text": Wrong(
+        changed(TRAINING, spec__policy={"ttlSecondsAfterFinished": "1h"}),
+        "spec.policy.ttlSecondsAfterFinished",
+        "integer",
+        "string",
+    ),
     "a parameter as a number": Wrong(
         changed(TRAINING, spec__params={"max_depth": 6}), "spec.params.max_depth", "string", "integer"
     ),
@@ -349,24 +421,67 @@ def test_a_bare_off_which_yaml_reads_as_false_is_refused_and_not_read_as_a_defau
         kubectl("create", "-f", "-", input=text)
 
 
+FULL_TRAINING: dict[str, Any] = yaml.safe_load((REPOSITORY / "examples" / "trainingjob-full.yaml").read_text())
+
+
 @pytest.mark.parametrize(
-    "operation",
+    ("operation", "field"),
     [
-        {"op": "replace", "path": "/spec/container/image", "value": "trainer:2"},
-        {"op": "add", "path": "/spec/params", "value": {"a": "b"}},
-        {"op": "add", "path": "/spec/compute", "value": {}},
-        {"op": "remove", "path": "/spec/nodeSelector"},
-        {"op": "replace", "path": "/spec/register/alias", "value": "champion"},
+        ({"op": "replace", "path": "/spec/container/image", "value": "trainer:2"}, "container"),
+        ({"op": "add", "path": "/spec/params", "value": {"a": "b"}}, "params"),
+        ({"op": "add", "path": "/spec/compute", "value": {}}, "compute"),
+        ({"op": "remove", "path": "/spec/nodeSelector"}, "nodeSelector"),
+        ({"op": "replace", "path": "/spec/register/alias", "value": "champion"}, "register"),
+        ({"op": "add", "path": "/spec/gate", "value": {"rules": [{"metric": "f1", "min": 1}]}}, "gate"),
+        ({"op": "replace", "path": "/spec/policy/maxAttempts", "value": 3}, "policy.maxAttempts"),
+        ({"op": "replace", "path": "/spec/policy/runDeadline", "value": "1h"}, "policy.runDeadline"),
+        ({"op": "replace", "path": "/spec/policy/pendingDeadline", "value": "off"}, "policy.pendingDeadline"),
     ],
-    ids=["change", "add", "add an empty struct", "unset", "change a default"],
+    ids=lambda value: value if isinstance(value, str) else value["op"],
 )
-def test_the_spec_of_a_training_job_never_changes(operation: dict[str, Any], resources: CustomResources) -> None:
+def test_a_change_of_what_is_trained_is_refused_by_the_name_of_its_field(
+    operation: dict[str, Any], field: str, resources: CustomResources
+) -> None:
     resources.create("trainingjobs", changed(TRAINING, spec__nodeSelector={"disk": "ssd"})).raise_for_status()
     answer = resources.patch("trainingjobs", "sample", [operation])
     assert answer.status_code == 422
-    assert "spec is immutable: delete the TrainingJob and apply it again" in answer.json()["message"]
-    labelled = {"op": "add", "path": "/metadata/labels", "value": {"team": "a"}}
-    assert resources.patch("trainingjobs", "sample", [labelled]).status_code == 200
+    causes = {cause["field"]: cause["message"] for cause in answer.json()["details"]["causes"]}
+    assert set(causes) == {f"spec.{field}"}
+    name = field.rpartition(".")[2]
+    assert f"{name} is immutable: only suspend and policy.ttlSecondsAfterFinished may change" in causes[f"spec.{field}"]
+
+
+def test_no_field_of_a_training_job_is_forgotten_by_the_rules_that_freeze_it(resources: CustomResources) -> None:
+    """The example has every field of the spec: each one of them, taken away or changed, is refused."""
+    made = resources.create("trainingjobs", FULL_TRAINING)
+    made.raise_for_status()
+    name, spec = made.json()["metadata"]["name"], made.json()["spec"]
+    for field in sorted(set(spec) - {"suspend", "policy", "container", "register"}):
+        answer = resources.patch("trainingjobs", name, [{"op": "remove", "path": f"/spec/{field}"}])
+        assert answer.status_code == 422, field
+        assert f"{field} is immutable" in answer.json()["message"]
+
+
+def test_suspend_time_to_live_and_metadata_may_change_at_any_time(resources: CustomResources) -> None:
+    resources.create("trainingjobs", TRAINING).raise_for_status()
+    for operation in (
+        {"op": "add", "path": "/metadata/labels", "value": {"team": "a"}},
+        {"op": "replace", "path": "/spec/suspend", "value": True},
+        {"op": "remove", "path": "/spec/suspend"},
+        {"op": "replace", "path": "/spec/policy/ttlSecondsAfterFinished", "value": 0},
+        {"op": "remove", "path": "/spec/policy"},
+    ):
+        answer = resources.patch("trainingjobs", "sample", [operation])
+        assert answer.status_code == 200, answer.text
+
+
+def test_a_training_job_gets_its_limits_written_down(resources: CustomResources) -> None:
+    resources.create("trainingjobs", TRAINING).raise_for_status()
+    spec = resources.get("trainingjobs", "sample")["spec"]
+    limits = {"runDeadline": "24h", "pendingDeadline": "24h", "ttlSecondsAfterFinished": 86400}
+    assert spec["policy"] == {"maxAttempts": 1, **limits}
+    assert spec["suspend"] is False
+    assert spec["register"] == {"model": "churn", "alias": "candidate"}
 
 
 def _traffic(epoch: int, generation: int) -> dict[str, Any]:

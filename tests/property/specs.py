@@ -46,8 +46,9 @@ def drawn(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
         case "array":
             least = schema.get("minItems", 0)
             return st.lists(drawn(schema["items"]), min_size=least, max_size=max(least, _MOST_ITEMS))
-        case "integer":
-            return st.integers(schema.get("minimum", 0), min(schema.get("maximum", 100), 100))
+        case "integer" | "number" as kind:
+            least, most = schema.get("minimum", 0), min(schema.get("maximum", 100), 100)
+            return st.integers(least, most) if kind == "integer" else st.floats(least, most)
         case "boolean":
             return st.booleans()
         case _:

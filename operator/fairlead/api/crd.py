@@ -114,13 +114,14 @@ TRAINING_JOB = Kind(
         Column("Model", ".spec.register.model", description="The registered model"),
         Column("Version", ".status.modelVersion.version", description="The version that was registered"),
         Column("Phase", ".status.phase"),
-        Column("Ready", f"{_READY}.status"),
+        Column("Attempt", ".status.attempt", "integer", description="The number of the present attempt, or the last"),
         Column("Reason", f"{_READY}.reason"),
         Column("Message", f"{_READY}.message", priority=1),
+        Column("Run", ".status.run.url", priority=1, description="Where MLflow shows the run"),
         Column("Age", ".metadata.creationTimestamp", "date"),
     ),
     rules=(_EPOCH,),
-    name_limit=52,
+    name_limit=51,
 )
 
 KINDS = (MODEL_DEPLOYMENT, TRAINING_JOB)

@@ -50,12 +50,22 @@ class Reason(StrEnum):
     INVALID_SPEC = "InvalidSpec"
     PENDING = "Pending"
     TRAINING = "Training"
+    RETRYING = "Retrying"
+    SUSPENDED = "Suspended"
+    GATING = "Gating"
     REGISTERING = "Registering"
     SUCCEEDED = "Succeeded"
+    TRAINER_SUCCEEDED = "TrainerSucceeded"
     TRAINER_FAILED = "TrainerFailed"
+    RUN_DEADLINE_EXCEEDED = "RunDeadlineExceeded"
     NO_MODEL_LOGGED = "NoModelLogged"
     AMBIGUOUS_MODEL = "AmbiguousModel"
+    METRIC_MISSING = "MetricMissing"
+    METRIC_NOT_FINITE = "MetricNotFinite"
+    GATE_FAILED = "GateFailed"
     JOB_DELETED = "JobDeleted"
+    MANIFEST_FAILED = "ManifestFailed"
+    ALIAS_CONFLICT = "AliasConflict"
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,8 +168,9 @@ EXPLAINED: dict[Reason, Explanation] = {
         stalls=True,
     ),
     Reason.PENDING_DEADLINE_EXCEEDED: Explanation(
-        "The new revision's pods found no room within rollout.pendingDeadline. It is kept, and taken when ready.",
-        "Free or add capacity, or ask for less.",
+        "No pod ran within the pending deadline. A new revision is kept, and taken when it becomes ready; a "
+        "TrainingJob has failed, and its Job is deleted. The message says what was waited for.",
+        "Free or add capacity, or ask for less; a TrainingJob: then delete it and apply it again.",
         stalls=True,
     ),
     Reason.IMAGE_NOT_ALLOWED: Explanation(
@@ -200,22 +211,61 @@ EXPLAINED: dict[Reason, Explanation] = {
     ),
     Reason.PENDING: Explanation("The training pod has not started.", "Wait; the message says what is missing."),
     Reason.TRAINING: Explanation("The trainer runs.", "Wait."),
-    Reason.REGISTERING: Explanation("The trainer has ended well; its model is being registered.", "Wait."),
+    Reason.RETRYING: Explanation(
+        "An attempt has failed, and the next one starts after a pause: 10 s, doubling, at most 5 minutes.",
+        "Wait, or read in the message why the attempt failed.",
+    ),
+    Reason.SUSPENDED: Explanation("spec.suspend is set: no trainer runs.", "Set spec.suspend to false to go on."),
+    Reason.GATING: Explanation("The trainer has ended well; its metrics are being held against the gate.", "Wait."),
+    Reason.REGISTERING: Explanation("The gate has passed; the model is being registered.", "Wait."),
     Reason.SUCCEEDED: Explanation("The model is registered and the alias points at it.", "Nothing."),
+    Reason.TRAINER_SUCCEEDED: Explanation("An attempt's trainer has ended with exit code 0.", "Nothing."),
     Reason.TRAINER_FAILED: Explanation(
         "The trainer exited with an error. The message gives its exit code and last lines.",
         "Mend the trainer; delete the TrainingJob and apply it again.",
         stalls=True,
     ),
+    Reason.RUN_DEADLINE_EXCEEDED: Explanation(
+        "The trainers of all attempts together have run for longer than policy.runDeadline. The Job is deleted.",
+        "Make the training shorter, or raise policy.runDeadline; delete the TrainingJob and apply it again.",
+        stalls=True,
+    ),
     Reason.NO_MODEL_LOGGED: Explanation(
-        "The trainer ended well but logged no model in its MLflow run.",
+        "The trainer ended well but logged no model in its MLflow run, or none of the name register.artifact.",
         "Log the model (for scikit-learn: mlflow.sklearn.log_model) in the run of MLFLOW_RUN_ID.",
         stalls=True,
     ),
     Reason.AMBIGUOUS_MODEL: Explanation(
-        "The trainer logged more than one model in its MLflow run.", "Log one model in the run.", stalls=True
+        "The trainer logged more than one model in its MLflow run, or several of the name register.artifact.",
+        "Log one model in the run, or name one in register.artifact.",
+        stalls=True,
+    ),
+    Reason.METRIC_MISSING: Explanation(
+        "The trainer ended well, but a metric of the gate is not in its MLflow run.",
+        "Log the metric in the run of MLFLOW_RUN_ID, or correct gate.rules.",
+        stalls=True,
+    ),
+    Reason.METRIC_NOT_FINITE: Explanation(
+        "A metric of the gate is not a number, or infinite.", "Look at the training: it has diverged.", stalls=True
+    ),
+    Reason.GATE_FAILED: Explanation(
+        "A metric is outside the bounds of the gate. Nothing was registered; the message gives the numbers.",
+        "Train a better model, or correct gate.rules.",
+        stalls=True,
     ),
     Reason.JOB_DELETED: Explanation(
-        "Someone deleted the Job while it ran.", "Delete the TrainingJob and apply it again.", stalls=True
+        "Someone deleted the Job after its trainer had run. It counts as a failed attempt.",
+        "Delete the TrainingJob and apply it again.",
+        stalls=True,
+    ),
+    Reason.MANIFEST_FAILED: Explanation(
+        "The registering pod could not hash the logged model's files. Nothing is registered without their digest.",
+        "Read the message. It is tried again every minute, unless the logged model has no files.",
+        stalls=True,
+    ),
+    Reason.ALIAS_CONFLICT: Explanation(
+        "The version is registered, but its alias belongs to someone else, and is left where it points.",
+        "Use another alias, or hand it over in MLflow as the message says; it is taken up by itself.",
+        stalls=True,
     ),
 }

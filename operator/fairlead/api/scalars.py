@@ -2,7 +2,7 @@
 
 import re
 from datetime import timedelta
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from typing import Annotated, Any, TypeAlias
 
 from pydantic import Field
@@ -36,6 +36,10 @@ EnvName: TypeAlias = Annotated[str, Field(pattern=r"^[-._a-zA-Z][-._a-zA-Z0-9]*$
 ImageReference: TypeAlias = Annotated[str, Field(pattern=r"^[a-zA-Z0-9][-a-zA-Z0-9._/:@]*$", max_length=1024)]
 ModelName: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z0-9][-A-Za-z0-9_.]*$", max_length=200)]
 """An MLflow registered-model name, less the characters ('/', ':', space) that would need quoting in a URL or query."""
+MetricName: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][-A-Za-z0-9_./: ]*$", max_length=250)]
+"""A metric as MLflow takes it: letters, digits, and _ - . / : and space."""
+LoggedModelName: TypeAlias = Annotated[str, Field(pattern=r"^[^\x00-\x1f/:.%\"']+$", max_length=200)]
+"""A logged model as MLflow takes it: anything but / : . % and quotes."""
 AliasName: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z][-A-Za-z0-9_]*$", max_length=100)]
 ModelVersionNumber: TypeAlias = Annotated[str, Field(pattern=r"^[1-9][0-9]*$", max_length=10)]
 AbsolutePath: TypeAlias = Annotated[str, Field(pattern=r"^/[^\x00-\x1f:]*$", max_length=1024)]
@@ -83,11 +87,12 @@ def parse_limit(text: str) -> timedelta | None:
 
 
 def parse_quantity(value: int | str) -> Decimal:
-    """A quantity in its base unit (cores, bytes). ValueError when it is none.
+    """A quantity in its base unit (cores, bytes), exactly. ValueError when it is none.
 
     Source: Kubernetes API conventions, resource.Quantity; exponents such as 1e3 are not taken.
     """
     match = _QUANTITY.fullmatch(str(value))
     if match is None:
         raise ValueError(f"expected a quantity such as 2, 500m or 1Gi, got {value!r}")
-    return Decimal(match.group(1)) * _SUFFIX[match.group(2)]
+    with localcontext(prec=100):  # more digits than the schema lets in
+        return Decimal(match.group(1)) * _SUFFIX[match.group(2)]

@@ -1,7 +1,7 @@
-"""Decides about a TrainingJob: open the MLflow run, start the Job, register what it logged, or say why not.
+"""Decides about a TrainingJob: open the MLflow run, start the Job, judge and register what it logged, or say why not.
 
-    no run ──> run open ──> Job ──> complete ──> one logged model ──> version ──> alias ──> Succeeded
-                             └── failed, deleted, no model ──────────────────────────────> Failed
+    no run ──> run open ──> Job ──> complete ──> one logged model ──> gate ──> version ──> alias ──> Succeeded
+                             └── failed, deleted, no model, below the gate ─────────────────────> Failed
 
 Each arrow is one write, found again by the TrainingJob's UID: a crash after any of them is taken up where it was.
 Succeeded and Failed are latched in the status; nothing that happens to the Job or the registry later changes them.
@@ -10,12 +10,15 @@ Succeeded and Failed are latched in the status; nothing that happens to the Job 
 from fairlead.api.reasons import Reason
 from fairlead.api.training_job import RunStatus, TrainingPhase
 from fairlead.core.compare import stamped
-from fairlead.core.effects import Apply, CloseRun, ObjectRef, OpenRun, Plan
+from fairlead.core.effects import Apply, CloseRun, ObjectRef, OpenRun, Plan, TagRun
 from fairlead.core.findings import Finding, Symptoms, describe_exit, inspect, refusal_finding
+from fairlead.core.gating import pass_gate
 from fairlead.core.refusals import refused_by_settings, refused_by_tenancy
 from fairlead.core.registering import register
 from fairlead.core.training_status import (
     FIRST_ATTEMPT,
+    TAG_GATE,
+    TAG_GATE_REASON,
     fail,
     job_name,
     lineage_tags,
@@ -28,6 +31,7 @@ from fairlead.render.training import render_job
 
 PENDING_POLL_SECONDS = 2.0
 CONFLICT_POLL_SECONDS = 10.0
+CLOSE_RETRY_SECONDS = 30.0
 
 
 def _start(world: TrainingWorld) -> Plan:
@@ -94,12 +98,26 @@ def _conflict(world: TrainingWorld, ref: ObjectRef) -> Plan:
 
 
 def _ended(world: TrainingWorld) -> Plan:
-    """Nothing moves any more; a failed trainer's run is closed, once the registry answers."""
+    """Nothing moves any more; the run of a failure says so too, once the registry answers."""
     status = world.resource.status
-    if status.phase is not TrainingPhase.FAILED or isinstance(world.registry, RegistryProblem):
+    if status.phase is not TrainingPhase.FAILED:
         return Plan()
+    if isinstance(world.registry, RegistryProblem):
+        return Plan((), CLOSE_RETRY_SECONDS) if status.run else Plan()
     run = world.registry.run
-    return Plan((CloseRun(run.run_id, "FAILED"),)) if run and run.status not in ("FAILED", "KILLED") else Plan()
+    if run is None:
+        return Plan()
+    below_gate = status.gate is not None and not status.gate.passed
+    if below_gate and run.gate != "failed":
+        return Plan((TagRun(run.run_id, {TAG_GATE: "failed", TAG_GATE_REASON: _why(world)}),))
+    if below_gate:  # the trainer has done its work, and the tag says that it was not enough
+        return Plan((CloseRun(run.run_id, "FINISHED"),)) if run.status != "FINISHED" else Plan()
+    return Plan((CloseRun(run.run_id, "FAILED"),)) if run.status not in ("FAILED", "KILLED") else Plan()
+
+
+def _why(world: TrainingWorld) -> str:
+    """The reason and the message of what has ended, as the conditions say it."""
+    return next((f"{item.reason}: {item.message}" for item in world.resource.status.conditions), "")
 
 
 def decide_training(world: TrainingWorld) -> Plan:
@@ -117,14 +135,27 @@ def decide_training(world: TrainingWorld) -> Plan:
         return _without_job(world)
     if world.job.failed:
         return _trainer_failure(world)
-    return register(world) if world.job.complete else _watch(world)
+    return _ended_well(world) if world.job.complete else _watch(world)
+
+
+def _ended_well(world: TrainingWorld) -> Plan:
+    """The trainer did its work; what becomes of it is written down before the registry is asked."""
+    match world.resource.status.phase:
+        case TrainingPhase.REGISTERING:
+            return register(world)
+        case TrainingPhase.GATING:
+            return pass_gate(world)
+    started = world.job.started if world.job else None
+    text = "the trainer has ended well; looking at what it logged"
+    status = make_status(world, TrainingPhase.GATING, Reason.GATING, text, exit_code=0, start_time=started)
+    return make_plan(world, status)
 
 
 def _without_job(world: TrainingWorld) -> Plan:
     """No Job yet, or no more."""
     spec, status = world.resource.spec, world.resource.status
-    if status.phase is TrainingPhase.REGISTERING:
-        return register(world)  # it ended well, as the status says, and was deleted since
+    if status.phase in (TrainingPhase.GATING, TrainingPhase.REGISTERING):
+        return _ended_well(world)  # as the status says; it was deleted since
     if status.phase is TrainingPhase.RUNNING:
         return fail(world, Finding(Reason.JOB_DELETED, f"Job {job_name(world)} was deleted while it ran", final=True))
     finding = refused_by_settings(spec, spec.container, spec.container.image, world.allowed) or refused_by_tenancy(

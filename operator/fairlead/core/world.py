@@ -1,7 +1,7 @@
 """One frozen picture of the world per decision: the custom resource, its children, the registry's answer, the time."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from fairlead.api.manifests import Manifest
@@ -19,6 +19,11 @@ class RegistryProblem:
 
     reason: Reason
     message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unanswered:
+    """The registry has been asked; its answer, or that there is none, is a matter of seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +71,7 @@ class ServingWorld:
     revisions: tuple[ObservedRevision, ...]
     workloads: Mapping[str, ObservedWorkload]
     pods: tuple[ObservedPod, ...]
-    model: ResolvedModel | RegistryProblem | None
+    model: ResolvedModel | RegistryProblem | Unanswered | None
     defaults: RenderDefaults
     allowed: Allowed
     retirement_grace_seconds: float
@@ -82,6 +87,7 @@ class LoggedModel:
 
     model_id: str
     source: str
+    name: str = "model"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +100,31 @@ class Run:
     status: str
     """RUNNING, SCHEDULED, FINISHED, FAILED or KILLED. A trainer that was killed leaves it RUNNING, one that calls
     `sys.exit(0)` inside its run leaves it FAILED: the Job's end is the truth, and the run is made to say the same."""
+    attempt: int = 1
+    gate: str = ""
+    """What the tag fairlead.gate says: `failed`, or nothing."""
+    git_commit: str = ""
+    """The commit of the trainer's code, when the trainer says it (MLflow's own tag)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A registered version: its number, and the digest in its tag (empty: none)."""
+
+    number: str
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """Where an alias of the registered model points, and who says so."""
+
+    version: str = ""
+    """Empty: there is no such alias."""
+    writer: str = ""
+    """The writer that is recorded for it: `<operator id>/<namespace>`; empty: none."""
+    trained: bool = False
+    """Whether the version that it points at was registered for a TrainingJob."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +133,22 @@ class RegistryFacts:
 
     run: Run | None = None
     logged_models: tuple[LoggedModel, ...] = ()
-    version: str = ""
-    aliased_version: str = ""
+    version: Version | None = None
+    alias: Alias = Alias()
+    former_runs: tuple[Run, ...] = ()
+    """Runs of earlier attempts."""
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    """The last value of every metric of the run; NaN and infinite ones, too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Registering:
+    """The Job that hashes the logged model's files, and its pods."""
+
+    job: ObservedJob
+    pods: tuple[ObservedPod, ...] = ()
+    warning: str = ""
+    """The newest warning event about the Job, while it has no pod."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,4 +167,5 @@ class TrainingWorld:
     now: datetime
     job_warning: str = ""
     """The newest warning event about the Job: the Job controller tells nowhere else why it may not create a pod."""
+    registering: Registering | None = None
     refused: str = ""

@@ -19,6 +19,7 @@ from fairlead.shell.cache import Cache
 from fairlead.shell.gather import Frame, Gatherer, Seen
 from fairlead.shell.keys import Key
 from fairlead.shell.loop import MOST_EFFECTS, Loop, Unsettled
+from fairlead.shell.models import Models
 from fairlead.shell.queue import WorkQueue
 from fairlead.shell.telemetry import Telemetry
 
@@ -48,10 +49,11 @@ class Bench:
         self.gone: list[Key] = []
         for body in self.cluster.world.objects.values():
             self.cache.put(body)
+        self.models = Models(self.registry, self.queue, poll_seconds=15, jitter=lambda seconds: seconds)
         self.loop = Loop(
             queue=self.queue,
             cache=self.cache,
-            gatherer=Gatherer(self.cache, self.cluster, self.registry, self.clock),
+            gatherer=Gatherer(self.cache, self.cluster, self.registry, self.clock, self.models),
             applier=Applier(self.cache, self.cluster, self.registry, self.clock),
             clock=self.clock,
             telemetry=self.telemetry,
@@ -177,7 +179,7 @@ async def test_a_bug_in_one_key_does_not_stop_the_others(caplog: pytest.LogCaptu
     async def buggy(*_: object) -> None:
         raise KeyError("a bug")
 
-    bench.registry.find_run = buggy  # type: ignore[method-assign,assignment]
+    bench.registry.find_runs = buggy  # type: ignore[method-assign,assignment]
     results = await bench.work(TJ, MD, results=2)
     assert sorted(results) == [("ModelDeployment", "settled"), ("TrainingJob", "error")]
     assert bench.cluster.world.get("Service", "churn")
@@ -233,7 +235,7 @@ async def test_a_reconcile_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatc
     async def hanging(*_: object) -> None:
         await asyncio.sleep(3600)
 
-    bench.registry.find_run = hanging  # type: ignore[method-assign,assignment]
+    bench.registry.find_runs = hanging  # type: ignore[method-assign,assignment]
     assert await bench.work(TJ, results=1) == [("TrainingJob", "retry")]
 
 
@@ -245,7 +247,7 @@ async def test_a_cancelled_worker_leaves_the_queue_in_order() -> None:
         entered.set()
         await asyncio.sleep(3600)
 
-    bench.registry.find_run = hanging  # type: ignore[method-assign,assignment]
+    bench.registry.find_runs = hanging  # type: ignore[method-assign,assignment]
     bench.queue.add(TJ)
     async with bench.running():
         await asyncio.wait_for(entered.wait(), timeout=5)

@@ -132,7 +132,15 @@ class Composition:
     """One life of the operator in one namespace: a cache that starts empty, until it is closed or killed."""
 
     def __init__(
-        self, plane: ControlPlane, namespace: str, *, clock: MovedClock, registry_url: str, trap: Trap, epoch: int = 1
+        self,
+        plane: ControlPlane,
+        namespace: str,
+        *,
+        clock: MovedClock,
+        registry_url: str,
+        trap: Trap,
+        epoch: int = 1,
+        registry_timeout_seconds: float = 10.0,
     ) -> None:
         self._namespace = namespace
         self._clock = clock
@@ -141,7 +149,9 @@ class Composition:
         self._cluster = KubernetesCluster(
             Connection(self._http, lambda: ""), may_write=lambda: True, observe=lambda _verb, _code: None
         )
-        self._registry = MlflowRegistry(registry_url, clock, _plain_http(trap))
+        self._registry = MlflowRegistry(
+            registry_url, clock, _plain_http(trap), timeout_seconds=registry_timeout_seconds
+        )
         self._loop = Loop(
             queue=WorkQueue(clock, jitter=lambda seconds: seconds),
             cache=self._cache,

@@ -9,13 +9,16 @@ PYTHON ?= python3
 export PYTHONPATH := operator:serving:.
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help demo down test test-all lint unit apiserver e2e generate format lock
+.PHONY: help demo env down test test-all lint unit apiserver e2e bench-reconcile generate format lock
 
 help:  ## this list
-	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | awk -F'\t' '{ printf "make %-10s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | awk -F'\t' '{ printf "make %-15s %s\n", $$1, $$2 }'
 
 demo: $(VENV)/.ready  ## cluster up, train, register, serve, compare the answers; the cluster stays (root, 20 min cold, 1 min warm)
 	@$(PY) -m tests.demo
+
+env: $(VENV)/.ready  ## print what points kubectl and helm at the cluster: eval "$(make -s env)"
+	@$(PY) -m tests.cluster env
 
 down: $(VENV)/.ready  ## remove the cluster without a trace
 	@$(PY) -m tests.cluster down
@@ -37,6 +40,9 @@ apiserver: $(VENV)/.ready  ## tests against a real etcd and kube-apiserver
 
 e2e: $(VENV)/.ready  ## tests on the whole cluster (root)
 	@$(PY) -m tests.tiers e2e
+
+bench-reconcile: $(VENV)/.ready  ## what 200 ModelDeployments at once cost; writes tests/bench/reconcile.md (3 min)
+	@$(PY) -m tests.bench
 
 generate: $(VENV)/.ready  ## write the CRDs and the reference pages from the API models
 	@$(PY) -m fairlead.cli.generate

@@ -16,6 +16,8 @@ IMAGES = {
     "localhost/fairlead-trainer:dev": "examples/training/Dockerfile",
     "localhost/fairlead-mlflow:dev": "examples/platform/Dockerfile.mlflow",
 }
+PROMETHEUS_IMAGE = "localhost/fairlead-prometheus:dev"
+PROMETHEUS_URL = "http://prometheus.prometheus.svc:9090"
 REGISTRY_URL = "http://mlflow.mlflow.svc:5000"
 
 
@@ -31,6 +33,15 @@ def install_mlflow(cluster: Cluster) -> None:
     with step("MLflow"):
         cluster.kubectl("apply", "-f", str(ROOT / "examples/platform/mlflow.yaml"))
         cluster.kubectl("-n", "mlflow", "rollout", "status", "deploy/mlflow", "--timeout=180s")
+
+
+def install_prometheus(cluster: Cluster) -> None:
+    """Prometheus in its own namespace, its image built around the compiled binary; returns when it is ready."""
+    images.build_around(PROMETHEUS_IMAGE, "prometheus", ROOT / "examples/platform/Dockerfile.prometheus")
+    cluster.load(PROMETHEUS_IMAGE)
+    with step("Prometheus"):
+        cluster.kubectl("apply", "-f", str(ROOT / "examples/platform/prometheus.yaml"))
+        cluster.kubectl("-n", "prometheus", "rollout", "status", "deploy/prometheus", "--timeout=120s")
 
 
 def install_fairlead(cluster: Cluster, values: Mapping[str, str] | None = None) -> None:
@@ -54,3 +65,9 @@ def _operator_image_id() -> str:
 def mlflow_url(cluster: Cluster) -> str:
     """MLflow as this machine reaches it."""
     return f"http://{cluster.kubectl('-n', 'mlflow', 'get', 'svc', 'mlflow', '-o', 'jsonpath={.spec.clusterIP}')}:5000"
+
+
+def prometheus_url(cluster: Cluster) -> str:
+    """Prometheus as this machine reaches it."""
+    address = cluster.kubectl("-n", "prometheus", "get", "svc", "prometheus", "-o", "jsonpath={.spec.clusterIP}")
+    return f"http://{address}:9090"

@@ -3,6 +3,7 @@
 FairleadError
 ├── RetryLater     the outside world is not up to it now: back off and try again
 ├── RegistryError  MLflow's answer, with its reason: becomes a condition, retried
+├── MetricsError   Prometheus' answer
 ├── ReadAgain      what we decided on is no longer what is there: gather again at once
 └── Refused        the API server will not take this object as it is: say so, try again seldom
 """
@@ -34,3 +35,7 @@ class RegistryError(FairleadError):
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
         self.reason = reason
+
+
+class MetricsError(FairleadError):
+    """Prometheus could not answer, or said no."""

@@ -6,7 +6,6 @@ from typing import Any, Protocol
 
 from fairlead.api.kinds import ResourceType
 from fairlead.api.manifests import Manifest
-from fairlead.api.model_deployment import ModelRef, ResolvedModel
 
 
 class Clock(Protocol):
@@ -62,8 +61,16 @@ class Cluster(Protocol):
 class Registry(Protocol):
     """MLflow. Raises RegistryError with a word of `api.reasons`."""
 
-    async def resolve(self, model: ModelRef) -> ResolvedModel:
-        """The version that an alias or version number stands for."""
+    async def check(self) -> None:
+        """Returns when it answers."""
+        ...
+
+    async def aliases(self, model: str) -> Mapping[str, str]:
+        """Version by alias of a registered model."""
+        ...
+
+    async def digest_tag(self, model: str, version: str) -> str:
+        """What the version's tag `fairlead.model.digest` says; empty when it has none."""
         ...
 
     async def find_runs(self, uid: str, namespace: str) -> "Sequence[RunFacts]":
@@ -94,20 +101,34 @@ class Registry(Protocol):
         """(model id, source to register, name) of every model logged in a run."""
         ...
 
-    async def find_version(self, model: str, uid: str) -> str:
-        """The version registered for the TrainingJob with this UID; empty when there is none."""
+    async def find_version(self, model: str, uid: str) -> "VersionFacts | None":
+        """The version registered for the TrainingJob with this UID."""
         ...
 
-    async def register(self, model: str, *, source: str, run_id: str, model_id: str, tags: Mapping[str, str]) -> None:
-        """Register a version; the registered model is made when it is missing."""
+    async def register(
+        self, model: str, *, run_id: str, model_id: str, description: str, tags: Mapping[str, str]
+    ) -> None:
+        """Register a logged model as a version; the registered model is made when it is missing."""
         ...
 
-    async def alias_target(self, model: str, alias: str) -> str:
-        """The version that an alias points at; empty when it does not exist."""
+    async def find_alias(self, model: str, alias: str) -> "AliasFacts":
+        """Where an alias points, and who writes it."""
+        ...
+
+    async def claim_alias(self, model: str, alias: str, writer: str) -> None:
+        """Record on the registered model who writes an alias."""
         ...
 
     async def set_alias(self, model: str, alias: str, version: str) -> None:
         """Let an alias point at a version."""
+        ...
+
+
+class Metrics(Protocol):
+    """Prometheus. Raises MetricsError."""
+
+    async def check(self) -> None:
+        """Returns when it answers queries."""
         ...
 
 
@@ -131,3 +152,29 @@ class RunFacts(Protocol):
 
     @property
     def gate(self) -> str: ...
+
+    @property
+    def git_commit(self) -> str: ...
+
+
+class VersionFacts(Protocol):
+    """A registered version as the registry tells it."""
+
+    @property
+    def number(self) -> str: ...
+
+    @property
+    def digest(self) -> str: ...
+
+
+class AliasFacts(Protocol):
+    """An alias as the registry tells it: empty strings for what is not there."""
+
+    @property
+    def version(self) -> str: ...
+
+    @property
+    def writer(self) -> str: ...
+
+    @property
+    def trained(self) -> bool: ...

@@ -46,6 +46,13 @@ class ServingSettings(_Section):
     """Whether it loads models that were saved with pickle: loading one runs the code in it."""
 
 
+class PrometheusSettings(_Section):
+    """Where metrics are asked for."""
+
+    url: str = ""
+    """What comes before `/api/v1`; empty: none."""
+
+
 class AllowedSettings(_Section):
     """Glob patterns of what custom resources may name."""
 
@@ -77,6 +84,7 @@ class Settings(_Section):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     registry: RegistrySettings = RegistrySettings()
     serving: ServingSettings = ServingSettings()
+    prometheus: PrometheusSettings = PrometheusSettings()
     allowed: AllowedSettings = AllowedSettings()
     pod_security: PodSecuritySettings = PodSecuritySettings()
     retirement_grace_seconds: Annotated[float, Field(ge=0)] = 30

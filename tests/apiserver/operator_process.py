@@ -34,14 +34,22 @@ class OperatorProcess:
 
     @classmethod
     def start(
-        cls, plane: ControlPlane, folder: Path, *, user: str, namespace: str, settings: Mapping[str, Any]
+        cls,
+        plane: ControlPlane,
+        folder: Path,
+        *,
+        user: str,
+        namespace: str,
+        settings: Mapping[str, Any],
+        group: str = "system:masters",
     ) -> "OperatorProcess":
         """Start it with `settings`, its Lease in `namespace`, and wait until its cache is filled."""
         masters, port = plane.masters, free_ports(1)[0]
-        kubeconfig = masters.kubeconfig(user, masters.authority.issue(user, f"/O=system:masters/CN={user}"))
-        config = folder / f"{user}.yaml"
+        file = user.rpartition(":")[2]  # KUBECONFIG is a list with colons
+        kubeconfig = masters.kubeconfig(file, masters.authority.issue(file, f"/O={group}/CN={user}"))
+        config = folder / f"{file}.yaml"
         config.write_text(yaml.safe_dump(dict(settings)))
-        log = folder / f"{user}.log"
+        log = folder / f"{file}.log"
         environment = {
             **os.environ,
             "KUBECONFIG": str(kubeconfig),

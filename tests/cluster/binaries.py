@@ -31,8 +31,9 @@ def ensure(wanted: Iterable[Binary]) -> dict[str, Path]:
 
 
 def content_key(item: Binary) -> str:
-    """What decides whether a cached binary still fits: its module's files, the package and the linker flags."""
-    digest = hashlib.sha256(f"{item.package}\n{item.ldflags}\n".encode())
+    """What decides whether a cached binary still fits: its module's files, the package, linker flags and build tags."""
+    tags = f"{item.tags}\n" if item.tags else ""
+    digest = hashlib.sha256(f"{item.package}\n{item.ldflags}\n{tags}".encode())
     folder = GO_MODULES / item.module
     sources = [folder / "go.mod", folder / "go.sum"]
     if item.package.startswith("./"):
@@ -70,7 +71,8 @@ def _build(item: Binary) -> Path:
         env = go_environment(go)
         source = _writable_copy(item.module)
         partial = folder / f".{item.name}.partial"
-        command: list[str | Path] = [go, "build", "-trimpath", "-ldflags", item.ldflags, "-o", partial, item.package]
+        command: list[str | Path] = [go, "build", "-trimpath", "-ldflags", item.ldflags, "-tags", item.tags]
+        command += ["-o", partial, item.package]
         if nice := shutil.which("nice"):
             command = [nice, "-n", "5", *command]
         log = cache_dir("logs") / f"build-{item.name}.log"

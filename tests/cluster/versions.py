@@ -8,6 +8,7 @@ KUBERNETES = "v1.36.3"
 HELM = "v4.3.1"
 COREDNS = "1.15.0"
 ETCD = "3.6.16"
+PROMETHEUS = "3.16.0"  # the Go module's number is v0.316.0
 KIND = "v0.33.0"
 
 # Go 1.27 is refused: an apiserver built with it leaks a field `Extensions` into its OpenAPI document, and kubectl's
@@ -30,6 +31,7 @@ class Binary:
     module: str
     package: str
     ldflags: str = "-s -w"
+    tags: str = ""
 
 
 def _kubernetes_ldflags() -> str:
@@ -51,6 +53,19 @@ def _kubernetes(name: str) -> Binary:
     return Binary(name, "kubernetes", f"k8s.io/kubernetes/cmd/{name}", _kubernetes_ldflags())
 
 
+def _prometheus(name: str) -> Binary:
+    # Of some thirty kinds of service discovery only the one that is used: the others bring the SDKs of whole clouds.
+    # Without `builtinassets` there is no web page, which npm would have to make; the HTTP API is all there.
+    version = f"-s -w -X github.com/prometheus/common/version.Version={PROMETHEUS}"
+    return Binary(
+        name,
+        "prometheus",
+        f"github.com/prometheus/prometheus/cmd/{name}",
+        version,
+        "remove_all_sd,enable_kubernetes_sd",
+    )
+
+
 _HELM_LDFLAGS = f"-s -w -X helm.sh/helm/v4/internal/version.version={HELM}"
 
 # In build order: what the apiserver tier needs comes first, so that its tests can run while the rest compiles.
@@ -60,16 +75,18 @@ APISERVER_BINARIES = (
     _kubernetes("kubectl"),
     _kubernetes("kube-controller-manager"),
     Binary("kindconfig", "kubernetes", "./kindconfig"),
+    Binary("helm", "kubernetes", "helm.sh/helm/v4/cmd/helm", _HELM_LDFLAGS),
 )
 NODE_BINARIES = (
     *APISERVER_BINARIES,
     _kubernetes("kubelet"),
     _kubernetes("kube-scheduler"),
     _kubernetes("kube-proxy"),
-    Binary("helm", "kubernetes", "helm.sh/helm/v4/cmd/helm", _HELM_LDFLAGS),
     Binary("coredns", "kubernetes", "./coredns", f"-s -w -X github.com/coredns/coredns/coremain.GitCommit=v{COREDNS}"),
     Binary("pause", "kubernetes", "./pause"),
 )
-ALL_BINARIES = NODE_BINARIES
+# Nothing waits for these but the end-to-end tests: they come last.
+PLATFORM_BINARIES = (_prometheus("prometheus"), _prometheus("promtool"))
+ALL_BINARIES = (*NODE_BINARIES, *PLATFORM_BINARIES)
 GROUPS = {"apiserver": APISERVER_BINARIES, "node": NODE_BINARIES, "all": ALL_BINARIES}
 TOOLS = tuple(item for item in NODE_BINARIES if item.name in ("kubectl", "helm"))

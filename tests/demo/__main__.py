@@ -6,9 +6,9 @@ import sys
 from tests import platform
 from tests.cluster import ClusterError, CommandError
 from tests.cluster.interface import Cluster, cluster
-from tests.demo import answers
+from tests.demo import answers, state
 from tests.demo.progress import DemoError, Progress
-from tests.demo.story import NAME, NAMESPACE, Story
+from tests.demo.story import NAME, NAMESPACE, NOISY, Story
 
 
 def tell(node: Cluster, progress: Progress) -> None:
@@ -26,24 +26,28 @@ def tell(node: Cluster, progress: Progress) -> None:
         job = story.train()
     version = job["status"]["modelVersion"]["version"]
     with progress.part("serving"):
-        story.serve(version)
+        revision = story.serve(version)
     with progress.part("predictions"):
         asked = story.ask(job["status"]["run"]["id"])
         found = story.judge(asked, version)
+    with progress.part("a worse model"):
+        noisy = story.stop_at_gate(version)
     print(f"\nThe held-out rows of the breast cancer data, asked through Service {NAME}:\n")
     print(answers.table(asked))
     print(
         f"\nagreement with the model's own answers: {found.agreeing} of {found.rows} "
-        f"(model version {found.version}, median {found.median_milliseconds:.1f} ms); "
-        f"right diagnoses: {found.correct} of {found.rows}\n"
+        f"(version {found.version}, revision {revision}, median {found.median_milliseconds:.1f} ms); "
+        f"right diagnoses: {found.correct} of {found.rows}"
     )
+    print(f"gate of {NAME}: {state.gate(job)}: version {version} registered and serving")
+    print(f"gate of {NOISY}: {state.gate(noisy)}: nothing registered, version {version} serves on\n")
 
 
 def print_times(progress: Progress) -> None:
     """How long each part took."""
     for title, seconds in progress.seconds.items():
-        print(f"  {title:<12} {seconds:7.1f} s")
-    print(f"  {'all':<12} {progress.elapsed_seconds:7.1f} s")
+        print(f"  {title:<14} {seconds:7.1f} s")
+    print(f"  {'all':<14} {progress.elapsed_seconds:7.1f} s")
 
 
 def print_next() -> None:
@@ -52,13 +56,15 @@ def print_next() -> None:
         f"""
 What to try next (the cluster stays; `make down` removes it):
   eval "$({sys.executable} -m tests.cluster env)"         # kubectl and helm for this shell
-  kubectl get modeldeployments,trainingjobs
-  kubectl describe modeldeployment {NAME}                  # conditions and events
-  kubectl port-forward svc/{NAME} 8080:80 &                # then open http://127.0.0.1:8080/docs
+  kubectl get fairlead                                     # both kinds: what runs, what serves, and why not
+  kubectl describe trainingjob {NOISY}       # conditions, gate and events of the one that was stopped
+  kubectl port-forward svc/{NAME} 8080:80 &          # then open http://127.0.0.1:8080/docs
   kubectl -n mlflow port-forward svc/mlflow 5000 &         # MLflow: http://127.0.0.1:5000
   kubectl scale modeldeployment {NAME} --replicas 2
   kubectl patch modeldeployment {NAME} --type merge -p '{{"spec":{{"resources":{{"limits":{{"memory":"800Mi"}}}}}}}}'
-  kubectl -n {NAMESPACE} get pods -w                       # the new revision comes up beside the old one"""
+  kubectl -n {NAMESPACE} get pods -w                       # the new revision comes up beside the old one
+A model of your own: examples/digits is a whole one, script and all; copy it, edit it, apply it:
+  kubectl apply -k examples/digits && kubectl wait tj/digits --for=condition=Ready --timeout=5m"""
     )
 
 

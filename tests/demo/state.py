@@ -23,3 +23,31 @@ def describe(resource: Mapping[str, Any]) -> str:
     ready = condition(resource, "Stalled") or condition(resource, "Reconciling") or condition(resource, "Ready")
     words = [phase, ready.get("reason", ""), ready.get("message", "")]
     return ": ".join(dict.fromkeys(word for word in words if word))
+
+
+def gate(job: Mapping[str, Any]) -> str:
+    """The metrics against the gate, with numbers; empty before the gate has judged."""
+    found = job.get("status", {}).get("gate") or {}
+    return ", ".join(_rule(rule) for rule in found.get("rules", ()))
+
+
+def _rule(rule: Mapping[str, Any]) -> str:
+    bounds = [f"at least {rule['min']:g}"] if "min" in rule else []
+    bounds += [f"at most {rule['max']:g}"] if "max" in rule else []
+    value = f"{rule['value']:.4f}" if "value" in rule else "missing"
+    return f"{rule['metric']} {value}, expected {' and '.join(bounds)}: {'passed' if rule.get('passed') else 'failed'}"
+
+
+def describe_training(job: Mapping[str, Any]) -> str:
+    """The line that follows a TrainingJob: phase, attempt when it is not the first, reason, message, gate."""
+    attempt = job.get("status", {}).get("attempt", 0)
+    words = [describe(job), f"attempt {attempt}" if attempt > 1 else "", f"gate: {gate(job)}" if gate(job) else ""]
+    return "; ".join(word for word in words if word)
+
+
+def describe_serving(deployment: Mapping[str, Any]) -> str:
+    """The line that follows a ModelDeployment: phase, reason, message, what serves and what is coming."""
+    status = deployment.get("status", {})
+    arms = [(role, status.get(role) or {}) for role in ("stable", "candidate")]
+    parts = [f"{role}: version {arm.get('modelVersion', '?')}, revision {arm['revision']}" for role, arm in arms if arm]
+    return "; ".join([describe(deployment), *(parts or ["nothing serves yet"])])

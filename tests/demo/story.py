@@ -15,6 +15,7 @@ from tests.demo.progress import DemoError, Progress
 
 NAMESPACE = "default"
 NAME = "breast-cancer"
+NOISY = "breast-cancer-noisy"
 CLIENT_POD = "fairlead-demo-client"
 EXAMPLES = platform.ROOT / "examples"
 
@@ -48,26 +49,45 @@ class Story:
 
     def train(self) -> dict[str, Any]:
         """Train anew and wait for the registered version; the finished TrainingJob."""
-        self._cluster.kubectl("delete", "trainingjob", NAME, "-n", NAMESPACE, "--ignore-not-found", "--timeout=60s")
-        self._apply(EXAMPLES / "breast-cancer-training.yaml")
-
-        def look() -> tuple[bool, str]:
-            job = self.get("trainingjob", NAME)
-            text = state.describe(job)
-            if job.get("status", {}).get("phase") == "Failed":
-                raise DemoError(f"TrainingJob {NAME}: expected phase Succeeded, got {text}\n{self._training_log()}")
-            return job.get("status", {}).get("phase") == "Succeeded", text
-
-        self._progress.wait_for(f"TrainingJob {NAME}", look, TRAINING_SECONDS)
-        job = self.get("trainingjob", NAME)
+        job = self._train("breast-cancer-training.yaml", NAME, ends="Succeeded")
         version = job["status"]["modelVersion"]
+        self._progress.say(f"  gate passed: {state.gate(job)}")
         self._progress.say(f"  registered {version['name']} version {version['version']} as {version.get('alias')}")
         return job
 
-    def serve(self, version: str) -> None:
-        """Serve the alias and wait until it is the given version that answers users."""
+    def stop_at_gate(self, version: str) -> dict[str, Any]:
+        """Train on noisy labels: the gate must stop it, and the version that serves must serve on."""
+        job = self._train("breast-cancer-noisy-training.yaml", NOISY, ends="Failed")
+        reason = state.condition(job, "Ready").get("reason")
+        stable = (self.get("modeldeployment", NAME).get("status", {}).get("stable") or {}).get("modelVersion")
+        if reason != "GateFailed" or stable != version:
+            raise DemoError(
+                f"TrainingJob {NOISY}: expected GateFailed and version {version} serving on, "
+                f"got {state.describe_training(job)} and version {stable}"
+            )
+        self._progress.say(f"  stopped at the gate: {state.gate(job)}")
+        self._progress.say(f"  nothing was registered; version {version} serves on")
+        return job
+
+    def _train(self, file: str, name: str, *, ends: str) -> dict[str, Any]:
+        """Apply a TrainingJob anew and follow it to its end, which must be the given phase."""
+        self._cluster.kubectl("delete", "trainingjob", name, "-n", NAMESPACE, "--ignore-not-found", "--timeout=60s")
+        self._apply(EXAMPLES / file)
+
+        def look() -> tuple[bool, str]:
+            job = self.get("trainingjob", name)
+            phase, text = job.get("status", {}).get("phase"), state.describe_training(job)
+            if phase in ("Succeeded", "Failed") and phase != ends:
+                raise DemoError(f"TrainingJob {name}: expected phase {ends}, got {text}\n{self._training_log(name)}")
+            return phase == ends, text
+
+        self._progress.wait_for(f"TrainingJob {name}", look, TRAINING_SECONDS)
+        return self.get("trainingjob", name)
+
+    def serve(self, version: str) -> str:
+        """Serve the alias and wait until it is the given version that answers users; its revision."""
         self._apply(EXAMPLES / "breast-cancer-serving.yaml")
-        # An alias that moved changes nothing in the cluster; this makes the operator look at once.
+        # An alias that moved is seen at the next poll of MLflow; this makes the operator look at once.
         started = time.monotonic()
         note = f"fairlead-demo/trained-version={version}"
         self._cluster.kubectl("annotate", "modeldeployment", NAME, "-n", NAMESPACE, "--overwrite", note)
@@ -76,13 +96,17 @@ class Story:
             deployment = self.get("modeldeployment", NAME)
             stable = (deployment.get("status", {}).get("stable") or {}).get("modelVersion", "none")
             rolled_out = state.is_true(deployment, "RolledOut") and stable == version
-            text = f"{state.describe(deployment)} (serving version {stable}, wanted {version})"
+            text = state.describe_serving(deployment)
             # A verdict on the version before this one may still stand for a moment.
             if state.is_true(deployment, "Stalled") and time.monotonic() - started > STALLED_SECONDS:
-                raise DemoError(f"ModelDeployment {NAME}: expected RolledOut, got {text}")
+                raise DemoError(f"ModelDeployment {NAME}: expected version {version} rolled out, got {text}")
             return rolled_out, text
 
         self._progress.wait_for(f"ModelDeployment {NAME}", look, SERVING_SECONDS)
+        status = self.get("modeldeployment", NAME)["status"]
+        digest = status.get("model", {}).get("digest", "unverified")
+        self._progress.say(f"  serving version {version} as revision {status['stable']['revision']}, files {digest}")
+        return str(status["stable"]["revision"])
 
     def ask(self, run_id: str) -> dict[str, Any]:
         """Send every held-out row through the Service, from a pod in the cluster."""
@@ -155,10 +179,10 @@ class Story:
             logs = self._cluster.kubectl("logs", "-n", namespace, f"deployment/{deployment}", "--tail=15", check=False)
             raise DemoError(f"{error}\n{pods}\n{logs}") from error
 
-    def _training_log(self) -> str:
+    def _training_log(self, name: str) -> str:
         try:
             return self._cluster.kubectl(
-                *("logs", "-n", NAMESPACE, "-l", f"fairlead.dev/trainingjob={NAME}", "--tail=15")
+                *("logs", "-n", NAMESPACE, "-l", f"fairlead.dev/trainingjob={name}", "--tail=15")
             )
         except CommandError as error:
             return str(error)

@@ -1,13 +1,13 @@
 """The whole cluster for the end-to-end tests: brought up once, with Fairlead and MLflow; a namespace for each test."""
 
-import uuid
 from collections.abc import Iterator
 
 import pytest
 from tests import platform
 from tests.cluster.interface import Cluster
 from tests.cluster.interface import cluster as local_cluster
-from tests.e2e.world import World
+from tests.e2e.registry import Mlflow
+from tests.e2e.world import World, namespaced
 
 RETIREMENT_GRACE_SECONDS = "8"
 
@@ -19,21 +19,20 @@ def cluster() -> Cluster:
     found.up()
     platform.build_images(found)
     platform.install_mlflow(found)
-    platform.install_fairlead(found, {"retirementGraceSeconds": RETIREMENT_GRACE_SECONDS})
+    platform.install_prometheus(found)
+    values = {"retirementGraceSeconds": RETIREMENT_GRACE_SECONDS, "prometheus.url": platform.PROMETHEUS_URL}
+    platform.install_fairlead(found, values)
     return found
 
 
 @pytest.fixture(scope="session")
-def mlflow(cluster: Cluster) -> str:
-    """MLflow's URL as the tests reach it."""
-    return platform.mlflow_url(cluster)
+def mlflow(cluster: Cluster) -> Mlflow:
+    """MLflow as the tests reach it."""
+    return Mlflow(platform.mlflow_url(cluster))
 
 
 @pytest.fixture
 def world(cluster: Cluster) -> Iterator[World]:
-    """A namespace of its own, in which Pod Security `restricted` is enforced."""
-    name = f"e2e-{uuid.uuid4().hex[:8]}"
-    cluster.kubectl("create", "namespace", name)
-    cluster.kubectl("label", "namespace", name, "pod-security.kubernetes.io/enforce=restricted")
-    yield World(cluster, name)
-    cluster.kubectl("delete", "namespace", name, "--wait=false")
+    """A namespace for one test."""
+    with namespaced(cluster) as found:
+        yield found

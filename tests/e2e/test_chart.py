@@ -40,6 +40,12 @@ def helm_template(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
 
 
+EVERYTHING = (
+    "networkPolicy.enabled=true,serviceMonitor.enabled=true,registry.credentialsSecretName=mlflow-credentials,"
+    "registry.url=http://mlflow.mlflow.svc:5000,prometheus.url=https://prometheus.example/base"
+)
+
+
 @functools.cache
 def rendered(*arguments: str) -> tuple[Manifest, ...]:
     done = helm_template(*arguments)
@@ -131,6 +137,15 @@ def test_every_binding_binds_a_rendered_role_to_the_operators_account(arguments:
     assert pod(*arguments)["serviceAccountName"] == account["metadata"]["name"]
 
 
+def test_with_named_namespaces_nothing_but_the_crds_reaches_past_a_namespace() -> None:
+    found = rendered("--set", "watchNamespaces={team-a},replicas=2", "--set", EVERYTHING)
+    assert {item["kind"] for item in found if "namespace" not in item["metadata"]} == {"CustomResourceDefinition"}
+    assert {item["metadata"]["namespace"] for item in found if "namespace" in item["metadata"]} == {
+        "team-a",
+        "fairlead-system",
+    }
+
+
 def test_the_crds_are_those_of_the_repository_and_are_kept_on_uninstall() -> None:
     found = {crd["metadata"]["name"]: crd for crd in of_kind("CustomResourceDefinition")}
     originals = [yaml.safe_load(path.read_text()) for path in sorted((ROOT / "crds").glob("*.yaml"))]
@@ -171,6 +186,11 @@ def test_changed_settings_start_new_pods_and_other_changes_do_not() -> None:
     [
         ("typo=1", "typo"),
         ("registry.uri=x", "uri"),
+        ("registry.credentialsSecretName=A_B", "/registry/credentialsSecretName"),
+        ("prometheus.url=prometheus", "/prometheus/url"),
+        ("serviceMonitor.intervalSeconds=fast", "/serviceMonitor/intervalSeconds"),
+        ("networkPolicy.apiServer.cidrs={10.0.0.1}", "/networkPolicy/apiServer/cidrs/0"),
+        ("podDisruptionBudget.minAvailable=1", "minAvailable"),
         ("logLevel=loud", "logLevel"),
         ("lease.renewSeconds=15", "lease.renewSeconds: expected less than lease.durationSeconds (15), got 15"),
     ],
@@ -210,6 +230,93 @@ def test_only_several_replicas_have_a_disruption_budget() -> None:
     (budget,) = of_kind("PodDisruptionBudget", "--set", "replicas=2")
     (deployment,) = of_kind("Deployment", "--set", "replicas=2")
     assert budget["spec"]["selector"] == deployment["spec"]["selector"]
+
+
+def test_the_disruption_budget_can_be_left_out() -> None:
+    assert of_kind("PodDisruptionBudget", "--set", "replicas=2,podDisruptionBudget.enabled=false") == []
+
+
+def test_the_registry_s_credentials_reach_the_operator_as_files_and_nowhere_else() -> None:
+    assert settings_of().registry.credentials_dir == ""
+    arguments = ("--set", "registry.credentialsSecretName=mlflow-credentials")
+    spec = pod(*arguments)
+    (volume,) = (volume for volume in spec["volumes"] if "secret" in volume)
+    assert volume["secret"] == {"secretName": "mlflow-credentials"}
+    (container,) = spec["containers"]
+    (mount,) = (mount for mount in container["volumeMounts"] if mount["name"] == volume["name"])
+    assert mount["readOnly"] is True
+    assert settings_of(*arguments).registry.credentials_dir == mount["mountPath"]
+    assert "mlflow-credentials" not in str(container["env"])
+    (config,) = of_kind("ConfigMap", *arguments)
+    assert "mlflow-credentials" not in config["data"]["config.yaml"]
+
+
+def test_the_service_monitor_selects_the_metrics_service_and_has_the_labels_that_prometheus_wants() -> None:
+    assert of_kind("ServiceMonitor") == []
+    wanted = "serviceMonitor.enabled=true,serviceMonitor.labels.release=prom,serviceMonitor.intervalSeconds=5"
+    (monitor,) = of_kind("ServiceMonitor", "--set", wanted)
+    (service,) = of_kind("Service")
+    assert monitor["metadata"]["labels"]["release"] == "prom"
+    assert monitor["spec"]["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
+    assert monitor["spec"]["namespaceSelector"] == {"matchNames": [service["metadata"]["namespace"]]}
+    assert monitor["spec"]["endpoints"] == [{"port": "http", "path": "/metrics", "interval": "5s"}]
+    assert [port["name"] for port in service["spec"]["ports"]] == ["http"]
+
+
+def network_policy(*arguments: str) -> Manifest:
+    (policy,) = of_kind("NetworkPolicy", "--set", "networkPolicy.enabled=true", *arguments)
+    spec: Manifest = policy["spec"]
+    return spec
+
+
+DNS = {"ports": [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}]}
+API = {"ports": [{"protocol": "TCP", "port": 443}, {"protocol": "TCP", "port": 6443}]}
+
+
+def test_the_network_policy_lets_in_metrics_and_health_and_lets_out_dns_and_the_api() -> None:
+    assert of_kind("NetworkPolicy") == []
+    policy = network_policy()
+    (deployment,) = of_kind("Deployment")
+    (container,) = pod()["containers"]
+    assert policy["podSelector"] == deployment["spec"]["selector"]
+    assert policy["policyTypes"] == ["Ingress", "Egress"]
+    assert policy["ingress"] == [{"ports": [{"protocol": "TCP", "port": container["ports"][0]["name"]}]}]
+    assert policy["egress"] == [DNS, API]
+
+
+@pytest.mark.parametrize(
+    ("setting", "rule"),
+    [
+        ("registry.url=http://mlflow.ml.svc:5000", "ml"),
+        ("registry.url=http://mlflow.ml.svc.cluster.local/base", "ml"),
+        ("prometheus.url=http://prometheus.monitoring.svc:9090", "monitoring"),
+        ("registry.url=https://mlflow.example.com/", 443),
+        ("registry.url=http://mlflow.example.com", 80),
+        ("prometheus.url=http://10.0.0.7:9090", 9090),
+        ("registry.url=http://svc.example.com:8080", 8080),
+    ],
+)
+def test_the_network_policy_leads_to_what_the_urls_name(setting: str, rule: str | int) -> None:
+    *_, last = network_policy("--set", setting)["egress"]
+    if isinstance(rule, str):
+        names = {"matchLabels": {"kubernetes.io/metadata.name": rule}}
+        assert last == {"to": [{"namespaceSelector": names}]}
+    else:
+        assert last == {"ports": [{"protocol": "TCP", "port": rule}]}
+
+
+def test_the_network_policy_can_be_narrowed_and_widened() -> None:
+    policy = network_policy(
+        *("--set", "networkPolicy.ingressFrom[0].namespaceSelector.matchLabels.team=monitoring"),
+        *("--set", "networkPolicy.apiServer.cidrs={10.0.0.1/32},networkPolicy.apiServer.ports={6443}"),
+        *("--set", "networkPolicy.extraEgress[0].to[0].ipBlock.cidr=10.1.0.0/16"),
+    )
+    assert policy["ingress"][0]["from"] == [{"namespaceSelector": {"matchLabels": {"team": "monitoring"}}}]
+    assert policy["egress"] == [
+        DNS,
+        {"ports": [{"protocol": "TCP", "port": 6443}], "to": [{"ipBlock": {"cidr": "10.0.0.1/32"}}]},
+        {"to": [{"ipBlock": {"cidr": "10.1.0.0/16"}}]},
+    ]
 
 
 def test_the_metrics_service_selects_the_operators_pods() -> None:

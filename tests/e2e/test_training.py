@@ -1,87 +1,116 @@
-"""TrainingJobs on the whole cluster: the story of the demo, and a trainer that fails."""
+"""TrainingJobs that do not end well, on the whole cluster: each says why, in the cluster's own words."""
 
-import json
-import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterator
 from typing import Any
 
-from tests.e2e.world import World, training
+import pytest
+from tests.cluster.interface import Cluster
+from tests.e2e import trainers
+from tests.e2e.registry import Mlflow
+from tests.e2e.world import World, namespaced, serving, training
 
-MLFLOW = "/api/2.0/mlflow"
+GATE = {"rules": [{"metric": "accuracy", "min": 0.9}]}
+ENDED_SECONDS = 180
 
-
-def _ask(url: str, body: Mapping[str, Any] | None = None) -> Any:
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(url, data=data, headers={"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=10) as answer:
-        return json.loads(answer.read())
-
-
-def _ended(world: World, name: str) -> dict[str, Any] | None:
-    found = world.get("tj", name) or {}
-    return found if found.get("status", {}).get("phase") in ("Succeeded", "Failed") else None
-
-
-def test_a_model_is_trained_registered_served_and_answers_as_it_did_in_training(world: World, mlflow: str) -> None:
-    model = f"{world.namespace}-cancer"
-    world.apply(training("cancer", model, params={"seed": "7"}))
-    found = world.wait("training", lambda: _ended(world, "cancer"), seconds=180)
-    status = found["status"]
-    assert status["phase"] == "Succeeded", status
-    assert status["modelVersion"] == {"name": model, "version": "1", "alias": "candidate"}
-    version = _ask(f"{mlflow}{MLFLOW}/model-versions/get?name={model}&version=1")["model_version"]
-    tags = {item["key"]: item["value"] for item in version["tags"]}
-    assert tags["fairlead.trainingjob.uid"] == found["metadata"]["uid"]
-    run = _ask(f"{mlflow}{MLFLOW}/runs/get?run_id={status['run']['id']}")["run"]
-    assert run["info"]["status"] == "FINISHED"
-    assert {item["key"] for item in run["data"]["tags"]} >= {"fairlead.trainingjob.uid", "fairlead.image"}
-
-    serving = {
-        "apiVersion": "fairlead.dev/v1alpha1",
-        "kind": "ModelDeployment",
-        "metadata": {"name": "cancer"},
-        "spec": {"model": {"name": model, "alias": "candidate"}},
-    }
-    world.apply(serving)
-    deployed = world.wait_rolled_out("cancer", seconds=120)
-    assert deployed["status"]["stable"]["modelVersion"] == "1"
-    assert deployed["status"]["model"]["digest"] == "unverified"
-    artifacts = run["info"]["artifact_uri"].removeprefix("mlflow-artifacts:/")
-    held_out = _ask(f"{mlflow}/api/2.0/mlflow-artifacts/artifacts/{artifacts}/heldout.json")
-    rows, own = held_out["rows"], held_out["predict"]
-    assert len(rows) > 100
-    tensor = {"name": "input", "shape": [len(rows), len(rows[0])], "datatype": "FP64", "data": rows}
-    answer = _ask(f"{world.url('cancer')}/v2/models/cancer/infer", {"inputs": [tensor]})
-    predicted = next(item for item in answer["outputs"] if item["name"] == "predict")["data"]
-    assert predicted == own, "every held-out row"
+MISBEHAVING: dict[str, tuple[list[str] | None, dict[str, Any]]] = {
+    "crashes": (trainers.CRASHES, {"policy": {"maxAttempts": 2}}),
+    "oom": (
+        trainers.RUNS_OUT_OF_MEMORY,
+        {"compute": {"resources": {"requests": {"cpu": "50m", "memory": "32Mi"}, "limits": {"memory": "96Mi"}}}},
+    ),
+    "hangs": (trainers.HANGS, {"policy": {"runDeadline": "5s"}}),
+    "logs-nothing": (trainers.LOGS_NOTHING, {}),
+    "logs-nan": (trainers.LOGS_NAN, {"gate": GATE}),
+    "lacks-metric": (None, {"gate": {"rules": [{"metric": "f1", "min": 0.5}]}}),
+}
 
 
-def test_a_trainer_that_fails_says_its_exit_code_and_last_lines(world: World, mlflow: str) -> None:
-    world.apply(training("broken", f"{world.namespace}-m", params={"crash": "true"}))
-    found = world.wait("training", lambda: _ended(world, "broken"), seconds=120)
-    status = found["status"]
-    assert status["phase"] == "Failed"
+@pytest.fixture(scope="module")
+def misbehaving(cluster: Cluster, mlflow: Mlflow) -> Iterator[World]:
+    """All of them at once, in one namespace: most of their time is waiting."""
+    del mlflow
+    with namespaced(cluster) as world:
+        jobs = []
+        for name, (command, spec) in MISBEHAVING.items():
+            container = {"command": command} if command else {}
+            jobs.append(training(name, f"{world.namespace}-{name}", container=container, **spec))
+        world.apply(*jobs)
+        yield world
+
+
+def _failed(world: World, name: str, reason: str) -> tuple[dict[str, Any], str]:
+    """Its status, once it has failed for this reason, and the message that goes with it."""
+    found = world.wait_ended(name, seconds=ENDED_SECONDS)
+    condition = world.condition("tj", name, "Ready")
+    assert (found["status"]["phase"], condition["reason"]) == ("Failed", reason), found["status"]
+    assert world.condition("tj", name, "Stalled")["status"] == "True"
+    world.wait("the event", lambda: reason in world.events(name), seconds=10)
+    return found["status"], condition["message"]
+
+
+def _jobs(world: World, name: str) -> list[str]:
+    found = world.items("jobs", f"fairlead.dev/trainingjob={name}")
+    return sorted(item["metadata"]["name"] for item in found)
+
+
+def test_a_trainer_that_crashes_is_tried_again_and_its_attempts_are_counted(misbehaving: World, mlflow: Mlflow) -> None:
+    status, message = _failed(misbehaving, "crashes", "TrainerFailed")
     assert status["exitCode"] == 7
-    assert world.reason("tj", "broken") == "TrainerFailed"
-    assert "Traceback" in status["message"] or "crash" in status["message"].lower()
-    assert world.condition("tj", "broken", "Stalled")["status"] == "True"
-    assert len(world.items("jobs")) == 1
+    assert "code 7" in message
+    assert "the data set is torn" in status["message"]
+    assert status["attempt"] == 2
+    assert [(item["number"], item["exitCode"]) for item in status["attempts"]] == [(1, 7), (2, 7)]
+    assert _jobs(misbehaving, "crashes") == ["crashes-1", "crashes-2"]
+    runs = [item["runId"] for item in status["attempts"]]
+    assert len(set(runs)) == 2
 
     def closed() -> bool:
-        run = _ask(f"{mlflow}{MLFLOW}/runs/get?run_id={status['run']['id']}")["run"]
-        return bool(run["info"]["status"] == "FAILED")
+        return [mlflow.run(run)["info"]["status"] for run in runs] == ["FAILED", "FAILED"]
 
-    world.wait("run closed", closed, seconds=20)
+    misbehaving.wait("runs closed", closed, seconds=20)
 
 
-def test_a_trainer_whose_image_does_not_exist_says_so_and_is_not_given_up(world: World, mlflow: str) -> None:
+def test_a_trainer_that_runs_out_of_memory_is_told_its_limit(misbehaving: World) -> None:
+    _, message = _failed(misbehaving, "oom", "OutOfMemory")
+    assert "96Mi" in message
+
+
+def test_a_trainer_that_hangs_ends_at_its_deadline(misbehaving: World) -> None:
+    _, message = _failed(misbehaving, "hangs", "RunDeadlineExceeded")
+    assert "5s" in message or "5 s" in message
+    selector = "fairlead.dev/trainingjob=hangs"
+    misbehaving.wait("nothing runs", lambda: not misbehaving.items("pods", selector), seconds=60)
+
+
+def test_a_trainer_that_logs_nothing_is_told_so(misbehaving: World, mlflow: Mlflow) -> None:
+    status, message = _failed(misbehaving, "logs-nothing", "NoModelLogged")
+    assert status["exitCode"] == 0
+    assert status["run"]["id"] in message
+    assert mlflow.versions(f"{misbehaving.namespace}-logs-nothing") == []
+
+
+def test_a_metric_that_is_not_a_number_does_not_pass_the_gate(misbehaving: World, mlflow: Mlflow) -> None:
+    status, message = _failed(misbehaving, "logs-nan", "MetricNotFinite")
+    assert "accuracy" in message
+    assert status["gate"]["passed"] is False
+    assert mlflow.versions(f"{misbehaving.namespace}-logs-nan") == []
+
+
+def test_a_metric_that_was_never_logged_does_not_pass_the_gate(misbehaving: World, mlflow: Mlflow) -> None:
+    status, message = _failed(misbehaving, "lacks-metric", "MetricMissing")
+    assert "f1" in message
+    assert status["gate"]["passed"] is False
+    assert mlflow.versions(f"{misbehaving.namespace}-lacks-metric") == []
+
+
+def test_a_trainer_whose_image_does_not_exist_says_so_and_is_not_given_up(world: World, mlflow: Mlflow) -> None:
     del mlflow
     world.apply(training("lost", f"{world.namespace}-m", container={"image": "localhost/no-such-trainer:1"}))
     world.wait("image problem", lambda: world.reason("tj", "lost") in ("ImageNotFound", "ImagePullFailed"), seconds=60)
-    assert (world.get("tj", "lost") or {})["status"]["phase"] == "Pending"
+    assert world.status("tj", "lost")["phase"] == "Pending"
 
 
-def test_a_job_that_the_quota_refuses_is_shown_and_heals(world: World, mlflow: str) -> None:
+def test_a_job_that_the_quota_refuses_is_shown_and_heals(world: World, mlflow: Mlflow) -> None:
     del mlflow
     quota = {
         "apiVersion": "v1",
@@ -90,33 +119,23 @@ def test_a_job_that_the_quota_refuses_is_shown_and_heals(world: World, mlflow: s
         "spec": {"hard": {"pods": "0"}},
     }
     world.apply(quota)
-    script = "import sys; print('nothing logged'); sys.exit(0)"
-    world.apply(training("waits", f"{world.namespace}-m", container={"command": ["python", "-c", script]}))
+    world.apply(training("waits", f"{world.namespace}-m", container={"command": trainers.LOGS_NOTHING}))
     world.wait_reason("tj", "waits", "QuotaExceeded", seconds=20)
     world.kubectl("delete", "resourcequota", "small")
-    found = world.wait("end", lambda: _ended(world, "waits"), seconds=180)
-    assert found["status"]["phase"] == "Failed"
+    assert world.wait_ended("waits", seconds=ENDED_SECONDS)["status"]["phase"] == "Failed"
     assert world.reason("tj", "waits") == "NoModelLogged"
 
 
-def test_a_trainingjob_deleted_in_the_middle_leaves_nothing_behind(world: World, mlflow: str) -> None:
+def test_a_trainingjob_deleted_in_the_middle_leaves_nothing_behind(world: World, mlflow: Mlflow) -> None:
     del mlflow
-    world.apply(training("gone", f"{world.namespace}-m", container={"command": ["sleep", "600"]}))
-    world.wait(
-        "running", lambda: (world.get("tj", "gone") or {}).get("status", {}).get("phase") == "Running", seconds=60
-    )
+    world.apply(training("gone", f"{world.namespace}-m", container={"command": trainers.HANGS}))
+    world.wait("running", lambda: world.status("tj", "gone").get("phase") == "Running", seconds=60)
     world.kubectl("delete", "tj", "gone", "--wait=true")
     world.wait("nothing left", lambda: not world.items("jobs") and not world.items("pods"), seconds=90)
 
 
-def test_a_model_that_the_registry_lacks_is_named(world: World, mlflow: str) -> None:
+def test_a_model_that_the_registry_lacks_is_named(world: World, mlflow: Mlflow) -> None:
     del mlflow
-    serving = {
-        "apiVersion": "fairlead.dev/v1alpha1",
-        "kind": "ModelDeployment",
-        "metadata": {"name": "nobody"},
-        "spec": {"model": {"name": "no-such-model", "alias": "candidate"}},
-    }
-    world.apply(serving)
+    world.apply(serving("nobody", "no-such-model"))
     world.wait_reason("md", "nobody", "ModelNotFound", seconds=5)
     assert "no-such-model" in world.condition("md", "nobody", "RolledOut")["message"]

@@ -1,8 +1,10 @@
 """What the end-to-end tests do to the cluster and ask of it, with the real kubectl."""
 
+import contextlib
 import json
 import time
-from collections.abc import Callable, Mapping
+import uuid
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -124,9 +126,47 @@ class World:
         assert found is not None, f"Service {service} is missing"
         return f"http://{found['spec']['clusterIP']}"
 
+    def status(self, kind: str, name: str) -> dict[str, Any]:
+        """The status; empty when there is none, or no such object."""
+        return dict((self.get(kind, name) or {}).get("status", {}))
+
+    def wait_ended(self, name: str, *, seconds: float) -> dict[str, Any]:
+        """Until a TrainingJob has succeeded or failed; the TrainingJob."""
+
+        def ended() -> dict[str, Any] | None:
+            found = self.get("tj", name) or {}
+            return found if found.get("status", {}).get("phase") in ("Succeeded", "Failed") else None
+
+        found = self.wait(f"tj {name} ended", ended, seconds=seconds)
+        assert isinstance(found, dict)
+        return found
+
+    def wait_served(self, name: str, version: str, *, seconds: float) -> dict[str, Any]:
+        """Until a version of the model is what serves: an alias that moves changes no generation; the status."""
+
+        def served() -> dict[str, Any] | None:
+            status = self.status("md", name)
+            return status if (status.get("stable") or {}).get("modelVersion") == version else None
+
+        found = self.wait(f"md {name} serves version {version}", served, seconds=seconds)
+        assert isinstance(found, dict)
+        return found
+
     def events(self, name: str) -> list[str]:
         """Reasons of the events about a custom resource."""
         return [item["reason"] for item in self.items("events") if item["involvedObject"]["name"] == name]
+
+
+@contextlib.contextmanager
+def namespaced(cluster: Cluster) -> Iterator[World]:
+    """A namespace of its own, in which Pod Security `restricted` is enforced; removed afterwards."""
+    name = f"e2e-{uuid.uuid4().hex[:8]}"
+    cluster.kubectl("create", "namespace", name)
+    try:
+        cluster.kubectl("label", "namespace", name, "pod-security.kubernetes.io/enforce=restricted")
+        yield World(cluster, name)
+    finally:
+        cluster.kubectl("delete", "namespace", name, "--wait=false")
 
 
 def web(name: str, version: str, **spec: Any) -> dict[str, Any]:
@@ -161,4 +201,14 @@ def training(name: str, model: str, *, container: Mapping[str, Any] | None = Non
             "register": {"model": model, "alias": "candidate"},
             **spec,
         },
+    }
+
+
+def serving(name: str, model: str, **spec: Any) -> dict[str, Any]:
+    """A ModelDeployment that serves what the alias `candidate` points at, with the built-in server."""
+    return {
+        "apiVersion": "fairlead.dev/v1alpha1",
+        "kind": "ModelDeployment",
+        "metadata": {"name": name},
+        "spec": {"model": {"name": model, "alias": "candidate"}, **spec},
     }

@@ -16,7 +16,7 @@ MAX_FUNCTION_LINES = 50
 
 SOURCES = sorted(path for package in PACKAGES for path in (REPOSITORY / package).rglob("*.py"))
 HARNESS = sorted(
-    path for folder in ("cluster", "load", "demo") for path in (REPOSITORY / "tests" / folder).rglob("*.py")
+    path for folder in ("bench", "cluster", "load", "demo") for path in (REPOSITORY / "tests" / folder).rglob("*.py")
 )
 
 

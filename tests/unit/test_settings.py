@@ -39,6 +39,7 @@ def test_the_default_lease_is_renewed_in_time() -> None:
         ("serving: {imagePullPolicy: Sometimes}", "serving.imagePullPolicy", "'Sometimes'"),
         ("resyncSeconds: 1", "resyncSeconds", "1"),
         ("retirementGraceSeconds: -1", "retirementGraceSeconds", "-1"),
+        ("prometheus: {uri: http://p}", "prometheus.uri", "'http://p'"),
         ("lease: {renewSeconds: 0}", "lease.renewSeconds", "0"),
         ("podSecurity: {baselineNamespaces: [1]}", "podSecurity.baselineNamespaces.0", "1"),
     ],

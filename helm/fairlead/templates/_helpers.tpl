@@ -34,7 +34,17 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- if ge (int .Values.lease.renewSeconds) (int .Values.lease.durationSeconds) -}}
 {{- fail (printf "lease.renewSeconds: expected less than lease.durationSeconds (%v), got %v" .Values.lease.durationSeconds .Values.lease.renewSeconds) -}}
 {{- end -}}
-{{- pick .Values "watchNamespaces" "logLevel" "registry" "serving" "allowed" "podSecurity" "retirementGraceSeconds" "resyncSeconds" "concurrency" "lease" | toYaml -}}
+{{- $settings := pick .Values "watchNamespaces" "logLevel" "registry" "serving" "prometheus" "allowed" "podSecurity" "retirementGraceSeconds" "resyncSeconds" "concurrency" "lease" -}}
+{{- $registry := omit .Values.registry "credentialsSecretName" -}}
+{{- if .Values.registry.credentialsSecretName -}}
+{{- $registry = set $registry "credentialsDir" (include "fairlead.registryCredentialsDir" .) -}}
+{{- end -}}
+{{- set $settings "registry" $registry | toYaml -}}
+{{- end -}}
+
+{{- /* The operator reads files there, and reads them anew when the Secret changes: it has no verb on Secrets. */ -}}
+{{- define "fairlead.registryCredentialsDir" -}}
+/run/secrets/fairlead-registry
 {{- end -}}
 
 {{- /* What the operator may do where it watches. No Secret, no pods/log, nothing with a wildcard. */ -}}
@@ -60,4 +70,23 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 - apiGroups: [""]
   resources: [events]
   verbs: [create, get, list, patch]
+{{- end -}}
+
+{{- /*
+One egress rule for a URL. A Service's name leads to its namespace, on any port: a policy sees the pod's port, and the
+URL holds the Service's. Any other name leads to the URL's port, at any address.
+*/ -}}
+{{- define "fairlead.egressTo" -}}
+{{- $url := urlParse . -}}
+{{- $hostname := regexReplaceAll ":[0-9]+$" $url.host "" -}}
+{{- $port := regexFind ":[0-9]+$" $url.host | trimPrefix ":" | default (ternary "443" "80" (eq $url.scheme "https")) -}}
+# {{ $hostname }}
+{{- if regexMatch "^[^.]+[.][^.]+[.]svc([.]|$)" $hostname }}
+- to:
+    - namespaceSelector:
+        matchLabels: {kubernetes.io/metadata.name: {{ index (splitList "." $hostname) 1 }}}
+{{- else }}
+- ports:
+    - {protocol: TCP, port: {{ $port }}}
+{{- end }}
 {{- end -}}

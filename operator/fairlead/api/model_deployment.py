@@ -21,6 +21,9 @@ from fairlead.api.scalars import (
 )
 from fairlead.api.workload import PodFields
 
+UNVERIFIED = "unverified"
+"""Instead of a digest: nobody promises what the version's files are."""
+
 
 class DeploymentPhase(StrEnum):
     """Where a ModelDeployment stands."""
@@ -46,9 +49,30 @@ class ModelRef(ApiModel):
     version: ModelVersionNumber | None = Field(None, description='The version to serve, as a string: "3".')
 
 
-class ServingContainer(Container):
-    """The container that serves; the built-in model server when `image` is absent and `model` is set."""
+_TAKEN_BY_THE_BUILTIN_SERVER = "^([A-Z]+_NUM_THREADS|MAX_[A-Z_]+|[A-Z_]+_SECONDS|LOG_LEVEL|TZ)$"
+"""Limits and thread counts. Any other variable (PYTHONPATH, LD_PRELOAD, a proxy) could make it run somebody's code, or
+send the registry's credentials to somebody."""
+_STRANGE = f"!item.name.matches('{_TAKEN_BY_THE_BUILTIN_SERVER}')"
 
+
+class ServingContainer(Container):
+    """The container that serves; the built-in model server when `image` is absent and `model` is set.
+
+    The built-in server is not covered by the setting `allowed.images`, and it is what refuses pickles: it runs as it
+    is, or a custom resource could run any code in its image.
+    """
+
+    model_config = validated(
+        cel(
+            "has(self.image) || !(has(self.command) || has(self.args) || has(self.envFrom) || has(self.volumeMounts))",
+            "expected image beside command, args, envFrom and volumeMounts: the built-in server runs as it is",
+        ),
+        cel(
+            f"has(self.image) || !has(self.env) || !self.env.exists(item, {_STRANGE})",
+            "env: expected image, or only the built-in server's limits "
+            "(MAX_..., ..._SECONDS, ..._NUM_THREADS, LOG_LEVEL, TZ)",
+        ),
+    )
     image: ImageReference | None = Field(None, description="The image. With `model`, it finds the model's files.")
     port: Annotated[int, Field(ge=1, le=65535)] | None = Field(None, description="Its port; 8080 when absent.")
     protocol: Literal["http", "grpc"] | None = Field(None, description="What it speaks; http when absent.")
@@ -124,7 +148,7 @@ class ResolvedModel(ApiModel):
     name: str = Field(description="Name of the registered model.")
     alias: str = Field("", description="The alias, when one was asked for.")
     version: str = Field(description="The version it stands for.")
-    digest: str = Field("unverified", description="Digest of the version's files; `unverified`: none is promised.")
+    digest: str = Field(UNVERIFIED, description="Digest of the version's files; `unverified`: none is promised.")
 
 
 class Policy(ApiModel):

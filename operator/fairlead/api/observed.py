@@ -176,9 +176,16 @@ def parse_revision(body: Mapping[str, Any]) -> ObservedRevision:
     )
 
 
+def _controller(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    references = body["metadata"].get("ownerReferences") or ()
+    return next((item for item in references if item.get("controller")), {})
+
+
 def owner_uid(body: Mapping[str, Any]) -> str:
     """The UID of the object's controller; empty when it has none."""
-    for reference in body["metadata"].get("ownerReferences") or ():
-        if reference.get("controller"):
-            return str(reference["uid"])
-    return ""
+    return str(_controller(body).get("uid", ""))
+
+
+def controller_kind(body: Mapping[str, Any]) -> str:
+    """The kind of the object's controller; empty when it has none: somebody made it by hand."""
+    return str(_controller(body).get("kind", ""))

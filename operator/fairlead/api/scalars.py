@@ -2,7 +2,7 @@
 
 import re
 from datetime import timedelta
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from typing import Annotated, Any, TypeAlias
 
 from pydantic import Field
@@ -87,11 +87,12 @@ def parse_limit(text: str) -> timedelta | None:
 
 
 def parse_quantity(value: int | str) -> Decimal:
-    """A quantity in its base unit (cores, bytes). ValueError when it is none.
+    """A quantity in its base unit (cores, bytes), exactly. ValueError when it is none.
 
     Source: Kubernetes API conventions, resource.Quantity; exponents such as 1e3 are not taken.
     """
     match = _QUANTITY.fullmatch(str(value))
     if match is None:
         raise ValueError(f"expected a quantity such as 2, 500m or 1Gi, got {value!r}")
-    return Decimal(match.group(1)) * _SUFFIX[match.group(2)]
+    with localcontext(prec=100):  # more digits than the schema lets in
+        return Decimal(match.group(1)) * _SUFFIX[match.group(2)]

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from decimal import ROUND_CEILING, Decimal
 from typing import Any
 
 from fairlead.api.manifests import Json, Manifest
@@ -28,11 +29,19 @@ def stamped(manifest: dict[str, Any]) -> dict[str, Any]:
     return {**manifest, "metadata": meta}
 
 
+_FINEST, _LARGEST = Decimal("0.001"), Decimal(2**63 - 1)
+
+
+def _as_kept(value: int | str) -> Decimal:
+    """A quantity as the API server keeps it: no more than 2^63 - 1, and rounded up to a thousandth."""
+    return min(parse_quantity(value), _LARGEST).quantize(_FINEST, ROUND_CEILING)
+
+
 def _same_quantity(want: Json, have: Json) -> bool:
     if not isinstance(want, str | int) or not isinstance(have, str | int):
         return False
     try:
-        return parse_quantity(want) == parse_quantity(have)
+        return _as_kept(want) == _as_kept(have)
     except ValueError:
         return False
 

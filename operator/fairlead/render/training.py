@@ -46,7 +46,8 @@ def training_env(spec: TrainingJobSpec, run: RunStatus, *, attempt: int, registr
         "MLFLOW_TRACKING_URI": registry_url,
         "MLFLOW_RUN_ID": run.id,
         "MLFLOW_EXPERIMENT_ID": run.experiment_id,
-        "FAIRLEAD_PARAMS": json.dumps(spec.params or {}, sort_keys=True),
+        # The kubelet replaces $(NAME) in a value by a variable of that name, and $$ by $.
+        "FAIRLEAD_PARAMS": json.dumps(spec.params or {}, sort_keys=True).replace("$", "$$"),
         "ATTEMPT": str(attempt),
     }
 

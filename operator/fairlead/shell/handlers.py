@@ -14,11 +14,35 @@ from fairlead.shell.keys import key_of
 from fairlead.shell.queue import WorkQueue
 
 _REQUEST_TIMEOUT_SECONDS = 30
+NO_FINALIZER = "none: Fairlead uses no finalizers"
+"""Kopf takes its finalizer off every object that carries it, and any user may put it there. The API server refuses a
+finalizer with spaces, so no object carries this one."""
+
+
+class NoMemory(kopf.DiffBaseStorage):
+    """Kopf's memory of an object's last state: none.
+
+    Kopf keeps it in an annotation, and reads it even for handlers that have no use for it. What a user writes there
+    would otherwise hide the object from the handlers: an annotation that is not JSON raises before they are called.
+    """
+
+    def build(self, *, body: kopf.Body, extra_fields: Any = None) -> kopf.BodyEssence:
+        """An empty state."""
+        return kopf.BodyEssence()
+
+    def fetch(self, *, body: kopf.Body) -> kopf.BodyEssence | None:
+        """No state, whatever the annotations say."""
+        return None
+
+    def store(self, *, body: kopf.Body, patch: kopf.Patch, essence: kopf.BodyEssence) -> None:
+        """Nothing is kept."""
 
 
 def kopf_settings() -> kopf.OperatorSettings:
     """Kopf for process life and watch streams alone: no events, no peering, no scanning, no annotations."""
     settings = kopf.OperatorSettings()
+    settings.persistence.diffbase_storage = NoMemory()
+    settings.persistence.finalizer = NO_FINALIZER
     settings.posting.enabled = False
     settings.peering.standalone = True
     settings.scanning.disabled = True

@@ -4,10 +4,11 @@ A watch that stays behind a LIST twice in a row is deaf: liveness fails and the 
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from fairlead.api.kinds import OWNED, WATCHED, ResourceType
-from fairlead.api.names import MANAGED_SELECTOR
+from fairlead.api.names import LABEL_MANAGED_BY, MANAGED_BY, MANAGED_SELECTOR
 from fairlead.errors import Refused, RetryLater
 from fairlead.ports import Clock, Cluster
 from fairlead.shell.cache import Cache, ref_of
@@ -96,8 +97,8 @@ class Resync:
         listed = await self._list(resource)
         await self._clock.sleep(GRACE_SECONDS)
         names = {ref_of(body) for body in listed}
-        fresh = [body for body in listed if await self._still_there(body) and self._cache.put(body)]
-        gone = [body for ref, body in before.items() if ref not in names and self._cache.remove(body)]
+        fresh = [body for body in listed if await self._still_there(resource, body) and self._cache.put(body)]
+        gone = [body for ref, body in before.items() if ref not in names and self._forgotten(body)]
         for body in (*fresh, *gone):
             if key := key_of(body):
                 self._queue.add(key)
@@ -107,9 +108,22 @@ class Resync:
             self._telemetry.missed(resource.kind, missed)
             log.warning("watch had missed objects", extra={"kind": resource.kind, "count": missed})
 
-    async def _still_there(self, body: dict[str, object]) -> bool:
-        """Whether a listed object that the cache lacks exists: it may have been deleted during the grace."""
+    async def _still_there(self, resource: ResourceType, body: dict[str, object]) -> bool:
+        """Whether a listed object that the cache lacks is still ours to see.
+
+        It may have been deleted during the grace, or have lost the label that the watch selects by: whoever takes the
+        label off and puts it on again all the time must not make the watch look deaf.
+        """
         kind, namespace, name = ref_of(body)
         if self._cache.get(kind, namespace, name) is not None:
             return True
-        return await self._cluster.get(kind, namespace, name) is not None
+        found = await self._cluster.get(kind, namespace, name)
+        return found is not None and (resource in OWNED or _is_managed(found))
+
+    def _forgotten(self, body: Mapping[str, object]) -> bool:
+        """Drop an object that the LIST lacks, unless the watch has told of it since."""
+        return self._cache.get(*ref_of(body)) is body and self._cache.remove(body)
+
+
+def _is_managed(body: Mapping[str, Any]) -> bool:
+    return (body["metadata"].get("labels") or {}).get(LABEL_MANAGED_BY) == MANAGED_BY

@@ -47,6 +47,8 @@ def test_a_limit_is_off_only_when_off_is_written() -> None:
         ("5n", "0.000000005"),
         ("1E", "1000000000000000000"),
         ("1Ei", "1152921504606846976"),
+        ("0.5n", "0.0000000005"),
+        ("1.0000000000000000000000000001Ki", "1024.0000000000000000000000001024"),
     ],
 )
 def test_a_quantity_is_its_amount_in_the_base_unit(value: int | str, amount: str) -> None:

@@ -42,6 +42,12 @@ def test_other_linker_flags_change_the_key(modules: Path) -> None:
     assert binaries.content_key(HELLO) != binaries.content_key(Binary("hello", "tool", "./hello", "-X a=b"))
 
 
+def test_other_build_tags_change_the_key(modules: Path) -> None:
+    tagged = Binary("hello", "tool", "./hello", tags="no_colour")
+    assert binaries.content_key(HELLO) != binaries.content_key(tagged)
+    assert binaries.content_key(tagged) != binaries.content_key(Binary("hello", "tool", "./hello", tags="colour"))
+
+
 def test_a_given_folder_comes_before_the_cache(modules: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cached = tmp_path / "cache" / "bin" / binaries.content_key(HELLO) / "hello"
     cached.parent.mkdir(parents=True)
@@ -61,3 +67,7 @@ def test_an_unknown_name_is_answered_with_the_known_ones() -> None:
 
 def test_what_the_apiserver_tier_needs_is_built_first() -> None:
     assert [item.name for item in ALL_BINARIES][:3] == ["etcd", "kube-apiserver", "kubectl"]
+
+
+def test_what_only_the_example_platform_needs_is_built_last() -> None:
+    assert [item.name for item in ALL_BINARIES][-2:] == ["prometheus", "promtool"]

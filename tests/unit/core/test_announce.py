@@ -22,8 +22,20 @@ def test_what_stays_is_not_announced_even_with_another_message() -> None:
 
 
 def test_two_conditions_with_one_reason_are_one_event() -> None:
-    both = [STARTING, condition(ConditionType.RECONCILING, True, Reason.STARTING, "x")]
+    both = [condition(ConditionType.READY, False, Reason.CONTAINER_CRASHED, "x"), CRASHED]
     assert len(announce([], both)) == 1
+
+
+def test_that_a_new_resource_starts_is_no_news_but_its_trouble_is() -> None:
+    assert announce([], [STARTING]) == ()
+    assert [item.reason for item in announce([], [STARTING, CRASHED])] == [Reason.CONTAINER_CRASHED]
+
+
+def test_good_news_that_come_together_are_one_event_and_hide_no_trouble() -> None:
+    rolled_out = condition(ConditionType.ROLLED_OUT, True, Reason.ROLLED_OUT, "revision a serves")
+    assert [item.reason for item in announce([STARTING], [SERVING, rolled_out])] == [Reason.ROLLED_OUT]
+    three = announce([STARTING], [SERVING, CRASHED, rolled_out])
+    assert [item.reason for item in three] == [Reason.CONTAINER_CRASHED, Reason.ROLLED_OUT]
 
 
 def test_a_reason_that_moves_to_another_condition_is_announced() -> None:
@@ -32,7 +44,7 @@ def test_a_reason_that_moves_to_another_condition_is_announced() -> None:
 
 
 def test_an_event_without_a_message_says_its_reason() -> None:
-    assert announce([], [condition(ConditionType.READY, True, Reason.SERVING)])[0].message == "Serving"
+    assert announce([STARTING], [condition(ConditionType.READY, True, Reason.SERVING)])[0].message == "Serving"
 
 
 @pytest.mark.parametrize(
@@ -51,4 +63,4 @@ def test_an_event_without_a_message_says_its_reason() -> None:
     ],
 )
 def test_trouble_is_a_warning(reason: Reason, kind: str) -> None:
-    assert announce([], [condition(ConditionType.READY, False, reason)])[0].type == kind
+    assert announce([STARTING], [condition(ConditionType.READY, False, reason)])[0].type == kind

@@ -1,6 +1,6 @@
 from typing import Any
 
-from tests.demo.state import describe, is_true
+from tests.demo.state import describe, describe_serving, describe_training, gate, is_true
 
 
 def resource(phase: str, *conditions: tuple[str, str, str, int]) -> dict[str, Any]:
@@ -34,3 +34,37 @@ def test_the_description_says_a_word_once() -> None:
 
 def test_a_resource_without_status_was_not_seen_yet() -> None:
     assert describe({"metadata": {"generation": 1}}) == "not seen by the operator yet"
+
+
+def judged(**rule: Any) -> dict[str, Any]:
+    job = resource("Gating", ("Ready", "False", "Gating", 2))
+    job["status"] |= {"attempt": 1, "gate": {"rules": [{"metric": "accuracy", **rule}]}}
+    return job
+
+
+def test_the_gate_is_told_with_numbers() -> None:
+    passed = judged(min=0.9, value=0.97902, passed=True)
+    assert gate(passed) == "accuracy 0.9790, expected at least 0.9: passed"
+    assert gate(judged(min=0.9, max=1, value=0.8, passed=False)) == (
+        "accuracy 0.8000, expected at least 0.9 and at most 1: failed"
+    )
+    assert gate(judged(min=0.9, passed=False)) == "accuracy missing, expected at least 0.9: failed"
+    assert describe_training(passed) == "Gating: why; gate: accuracy 0.9790, expected at least 0.9: passed"
+
+
+def test_an_attempt_is_named_only_when_it_is_not_the_first() -> None:
+    job = resource("Running", ("Ready", "False", "Training", 2))
+    job["status"]["attempt"] = 1
+    assert describe_training(job) == "Running: Training: why"
+    job["status"]["attempt"] = 2
+    assert describe_training(job) == "Running: Training: why; attempt 2"
+
+
+def test_a_line_about_serving_names_version_and_revision_of_both_arms() -> None:
+    deployment = resource("Starting", ("Ready", "True", "Serving", 2))
+    assert describe_serving(deployment) == "Starting: Serving: why; nothing serves yet"
+    deployment["status"] |= {
+        "stable": {"modelVersion": "1", "revision": "a"},
+        "candidate": {"modelVersion": "2", "revision": "b"},
+    }
+    assert describe_serving(deployment).endswith("stable: version 1, revision a; candidate: version 2, revision b")

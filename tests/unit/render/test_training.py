@@ -44,6 +44,13 @@ def test_the_contract_with_the_container_is_in_its_variables() -> None:
     assert container["name"] == "trainer"
 
 
+def test_a_parameter_that_looks_like_a_variable_reaches_the_trainer_as_it_is_written() -> None:
+    (container,) = job(params={"a": "$(MLFLOW_RUN_ID) $$ $"})["spec"]["template"]["spec"]["containers"]
+    env = {item["name"]: item["value"] for item in container["env"]}
+    assert json.loads(env["FAIRLEAD_PARAMS"].replace("$$", "$")) == {"a": "$(MLFLOW_RUN_ID) $$ $"}
+    assert "$(" not in env["FAIRLEAD_PARAMS"].replace("$$", "")
+
+
 def test_params_that_are_absent_are_an_empty_object() -> None:
     (container,) = job()["spec"]["template"]["spec"]["containers"]
     assert {"name": "FAIRLEAD_PARAMS", "value": "{}"} in container["env"]

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,9 +11,8 @@ from tests.unit.builders import DEFAULTS, NOW, Body
 
 from fairlead.api.kinds import ResourceType
 from fairlead.api.manifests import Manifest
-from fairlead.api.model_deployment import ModelRef, ResolvedModel
 from fairlead.api.reasons import Reason
-from fairlead.core.world import Allowed, Run
+from fairlead.core.world import Alias, Allowed, Run, Version
 from fairlead.errors import FairleadError, RegistryError
 from fairlead.shell.gather import Frame
 from fairlead.shell.keys import Key
@@ -108,13 +107,15 @@ class InMemoryCluster:
 class InMemoryRegistry:
     """ports.Registry; `calls` keeps what was asked."""
 
-    answer: ResolvedModel | None = None
+    known: dict[str, str] | None = None
+    """Aliases of the one registered model; None: there is none."""
+    digests: dict[str, str] = field(default_factory=dict)
     run: Run | None = None
     models: list[tuple[str, str, str]] = field(default_factory=list)
     metrics: dict[str, float] = field(default_factory=dict)
     former: list[Run] = field(default_factory=list)
-    version: str = ""
-    alias: str = ""
+    version: Version | None = None
+    alias: Alias = field(default_factory=Alias)
     down: bool = False
     open: list[tuple[str, str]] = field(default_factory=list)
     calls: list[tuple[Any, ...]] = field(default_factory=list)
@@ -124,11 +125,17 @@ class InMemoryRegistry:
         if self.down:
             raise RegistryError(Reason.REGISTRY_UNAVAILABLE, "no answer")
 
-    async def resolve(self, model: ModelRef) -> ResolvedModel:
-        self._call("resolve", model.name)
-        if self.answer is None:
+    async def aliases(self, model: str) -> Mapping[str, str]:
+        self._call("aliases", model)
+        if self.known is None:
             raise RegistryError(Reason.MODEL_NOT_FOUND, "no such model")
-        return self.answer
+        return self.known
+
+    async def digest_tag(self, model: str, version: str) -> str:
+        self._call("digest_tag", model, version)
+        if version not in self.digests:
+            raise RegistryError(Reason.MODEL_VERSION_NOT_FOUND, "no such version")
+        return self.digests[version]
 
     async def find_runs(self, uid: str, namespace: str) -> Sequence[Run]:
         self._call("find_runs", uid, namespace)
@@ -158,18 +165,24 @@ class InMemoryRegistry:
         self._call("logged_models", run_id, experiment_id)
         return self.models
 
-    async def find_version(self, model: str, uid: str) -> str:
+    async def find_version(self, model: str, uid: str) -> Version | None:
         self._call("find_version", model, uid)
         return self.version
 
-    async def register(self, model: str, *, source: str, run_id: str, model_id: str, tags: Mapping[str, str]) -> None:
-        self._call("register", model, source, run_id, model_id, dict(tags))
-        self.version = "1"
+    async def register(
+        self, model: str, *, run_id: str, model_id: str, description: str, tags: Mapping[str, str]
+    ) -> None:
+        self._call("register", model, run_id, model_id, description, dict(tags))
+        self.version = Version("1")
 
-    async def alias_target(self, model: str, alias: str) -> str:
-        self._call("alias_target", model, alias)
+    async def find_alias(self, model: str, alias: str) -> Alias:
+        self._call("find_alias", model, alias)
         return self.alias
+
+    async def claim_alias(self, model: str, alias: str, writer: str) -> None:
+        self._call("claim_alias", model, alias, writer)
+        self.alias = replace(self.alias, writer=writer)
 
     async def set_alias(self, model: str, alias: str, version: str) -> None:
         self._call("set_alias", model, alias, version)
-        self.alias = version
+        self.alias = replace(self.alias, version=version)

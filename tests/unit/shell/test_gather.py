@@ -6,10 +6,13 @@ from typing import Any
 import pytest
 from tests.unit.builders import (
     JOB_UID,
+    REGISTERING_UID,
     Body,
     child_of,
+    container_status,
     job_body,
     pod_body,
+    registering_job_body,
     revision_children,
     revision_of,
     serving_body,
@@ -17,13 +20,21 @@ from tests.unit.builders import (
 )
 from tests.unit.shell.in_memory import FRAME, MD, TJ, FakeClock, InMemoryCluster, InMemoryRegistry
 
-from fairlead.api.model_deployment import ResolvedModel
 from fairlead.api.reasons import Reason
 from fairlead.api.resource import InvalidResource
 from fairlead.core.effects import ObjectRef
-from fairlead.core.world import Allowed, LoggedModel, RegistryFacts, RegistryProblem, Run, ServingWorld, TrainingWorld
+from fairlead.core.world import (
+    Allowed,
+    RegistryProblem,
+    Run,
+    ServingWorld,
+    TrainingWorld,
+    Unanswered,
+)
 from fairlead.shell.cache import Cache
-from fairlead.shell.gather import Gatherer, Seen
+from fairlead.shell.gather import Frame, Gatherer, Seen
+from fairlead.shell.models import Models
+from fairlead.shell.queue import WorkQueue
 
 RUN = Run("run-1", "1", "http://mlflow/run", "RUNNING")
 MODEL = {"name": "churn", "alias": "candidate"}
@@ -34,6 +45,12 @@ def versioned(body: Body, **labels: str) -> Body:
     return {**body, "metadata": {**meta, "labels": {**meta.get("labels", {}), **labels}}}
 
 
+def no_models(registry: InMemoryRegistry | None = None) -> Models:
+    """Answers of a registry that nobody asks until `run` is called."""
+    queue = WorkQueue(FakeClock(), jitter=lambda seconds: seconds)
+    return Models(registry or InMemoryRegistry(), queue, poll_seconds=15, jitter=lambda seconds: seconds)
+
+
 def cached(*bodies: Body) -> Cache:
     cache = Cache()
     for body in bodies:
@@ -42,11 +59,11 @@ def cached(*bodies: Body) -> Cache:
 
 
 async def serving(
-    body: Body, *objects: Body, registry: InMemoryRegistry | None = None, seen: Seen | None = None
+    body: Body, *objects: Body, models: Models | None = None, seen: Seen | None = None, frame: Frame = FRAME
 ) -> ServingWorld:
     cache = cached(*(versioned(item, **{"fairlead.dev/modeldeployment": "churn"}) for item in objects))
-    gatherer = Gatherer(cache, InMemoryCluster(), registry or InMemoryRegistry(), FakeClock())
-    return await gatherer.gather_serving(MD, body, FRAME, seen or Seen(foreign={}))
+    gatherer = Gatherer(cache, InMemoryCluster(), InMemoryRegistry(), FakeClock(), models or no_models())
+    return await gatherer.gather_serving(MD, body, frame, seen or Seen(foreign={}))
 
 
 async def training(
@@ -57,7 +74,7 @@ async def training(
     seen: Seen | None = None,
 ) -> TrainingWorld:
     cache = cached(*(versioned(item, **{"fairlead.dev/trainingjob": "fit"}) for item in objects))
-    gatherer = Gatherer(cache, cluster or InMemoryCluster(), registry or InMemoryRegistry(), FakeClock())
+    gatherer = Gatherer(cache, cluster or InMemoryCluster(), registry or InMemoryRegistry(), FakeClock(), no_models())
     return await gatherer.gather_training(TJ, body, FRAME, seen or Seen(foreign={}))
 
 
@@ -80,6 +97,24 @@ async def test_an_object_with_our_label_but_another_owner_is_a_child_of_someone_
     assert world.workloads == {}
 
 
+async def test_a_pod_that_no_replica_set_made_says_nothing_about_a_revision() -> None:
+    body = serving_body()
+    by_hand = pod_body(revision_of(body), container_status(exit_code=3), name="by-hand")
+    del by_hand["metadata"]["ownerReferences"]
+    world = await serving(body, *revision_children(body), pod_body(revision_of(body)), by_hand)
+    assert [pod.name for pod in world.pods] == ["pod-1"]
+
+
+async def test_a_controller_revision_that_we_cannot_have_written_is_not_ours() -> None:
+    body = serving_body()
+    stored, workload = revision_children(body)
+    template = {**stored["data"]["template"], "spec": {**stored["data"]["template"]["spec"], "hostNetwork": True}}
+    forged = {**stored, "data": {**stored["data"], "template": template}}
+    world = await serving(body, forged, workload)
+    assert not world.children[ObjectRef("ControllerRevision", revision_of(body))].ours
+    assert world.revisions == ()
+
+
 async def test_what_a_write_has_just_found_is_part_of_the_world() -> None:
     found: Body = {"kind": "Service", "metadata": {"name": "churn", "uid": "u"}}
     world = await serving(serving_body(), seen=Seen(foreign={ObjectRef("Service", "churn"): found}, refused="no"))
@@ -87,26 +122,29 @@ async def test_what_a_write_has_just_found_is_part_of_the_world() -> None:
     assert world.refused == "no"
 
 
-async def test_the_registry_is_asked_only_for_a_model() -> None:
-    registry = InMemoryRegistry(answer=ResolvedModel(name="churn", version="3"))
-    assert (await serving(serving_body(), registry=registry)).model is None
-    assert (await serving(serving_body(model=MODEL, deleting=True), registry=registry)).model is None
-    assert registry.calls == []
-    assert (await serving(serving_body(model=MODEL), registry=registry)).model == registry.answer
+async def test_a_model_is_asked_for_by_the_poller_and_the_reconcile_does_not_wait() -> None:
+    models = no_models()
+    world = await serving(serving_body(model=MODEL), models=models)
+    assert isinstance(world.model, Unanswered)
+    assert models.asking == {MD}
 
 
-async def test_a_model_that_is_not_allowed_is_not_asked_for() -> None:
-    registry = InMemoryRegistry(answer=ResolvedModel(name="churn", version="3"))
-    gatherer = Gatherer(Cache(), InMemoryCluster(), registry, FakeClock())
-    closed = replace(FRAME, allowed=Allowed(models=()))
-    world = await gatherer.gather_serving(MD, serving_body(model=MODEL), closed, Seen(foreign={}))
-    assert isinstance(world.model, RegistryProblem)
-    assert (world.model.reason, registry.calls) == (Reason.MODEL_NOT_ALLOWED, [])
-
-
-async def test_a_registry_that_says_no_is_a_fact_and_no_error() -> None:
-    found = (await serving(serving_body(model=MODEL))).model
-    assert found == RegistryProblem(Reason.MODEL_NOT_FOUND, "no such model")
+@pytest.mark.parametrize(
+    ("body", "frame"),
+    [
+        (serving_body(), FRAME),
+        (serving_body(model=MODEL, deleting=True), FRAME),
+        (serving_body(model=MODEL), replace(FRAME, allowed=Allowed(models=()))),
+    ],
+)
+async def test_nobody_asks_without_a_model_or_for_one_that_is_not_allowed(body: Body, frame: Frame) -> None:
+    models = no_models()
+    await serving(serving_body(model=MODEL), models=models)
+    world = await serving(body, models=models, frame=frame)
+    refused = isinstance(world.model, RegistryProblem) and world.model.reason is Reason.MODEL_NOT_ALLOWED
+    assert refused or world.model is None
+    assert refused is (frame is not FRAME)
+    assert models.asking == set()
 
 
 async def test_an_object_that_does_not_fit_the_schema_is_told_by_its_field() -> None:
@@ -153,41 +191,41 @@ async def test_a_job_that_is_being_deleted_with_its_owner_asks_the_registry_noth
     assert registry.calls == []
 
 
-async def test_what_the_trainer_logged_comes_together_for_the_gate() -> None:
-    body = training_body(status=phase("Gating"))
-    registry = InMemoryRegistry(run=RUN, models=[("m-1", "models:/m-1", "tree")], metrics={"accuracy": 0.9})
-    world = await training(body, job_body(body, ended="Complete"), registry=registry)
-    models = (LoggedModel("m-1", "models:/m-1", "tree"),)
-    assert world.registry == RegistryFacts(RUN, models, metrics={"accuracy": 0.9})
+HASHING = phase("Registering") | {"modelVersion": {"name": "churn", "modelId": "m-1"}}
 
 
-async def test_what_the_registry_knows_at_the_end_comes_together() -> None:
-    body = training_body(status=phase("Registering"))
-    registry = InMemoryRegistry(run=RUN, version="4", alias="3")
-    world = await training(body, job_body(body, ended="Complete"), registry=registry)
-    assert world.registry == RegistryFacts(RUN, version="4", aliased_version="3")
-    assert world.operator_id == "operator-1"
+@pytest.mark.parametrize("ended", ["", "Complete", "Failed"])
+async def test_the_registering_job_is_no_trainer_and_mlflow_is_not_asked_until_it_tells_its_digest(ended: str) -> None:
+    registry, body = InMemoryRegistry(run=RUN), training_body(status=HASHING)
+    hashing = registering_job_body(body, ended=ended)
+    pods = [pod_body("", name="a", owner=JOB_UID), pod_body("", name="b", owner=REGISTERING_UID)]
+    world = await training(body, job_body(body, ended="Complete"), hashing, *pods, registry=registry)
+    assert world.job and world.job.name == "fit-1"
+    assert [pod.name for pod in world.pods] == ["a"]
+    assert world.registering and world.registering.job.name == "fit-1-register"
+    assert [pod.name for pod in world.registering.pods] == ["b"]
+    assert registry.calls == []
 
 
-async def test_the_runs_of_earlier_attempts_are_told_from_that_of_the_present_one() -> None:
-    first, second = Run("run-1", "1", "", "FAILED", attempt=1), Run("run-2", "1", "", "RUNNING", attempt=2)
-    registry = InMemoryRegistry(former=[first], run=second)
-    world = await training(training_body(status=phase("Pending") | {"attempt": 2}), registry=registry)
-    assert world.registry == RegistryFacts(second, former_runs=(first,))
-    world = await training(training_body(status=phase("Pending") | {"attempt": 3}), registry=registry)
-    assert world.registry == RegistryFacts(None, former_runs=(first, second))
+async def test_once_the_digest_is_known_mlflow_is_asked_again() -> None:
+    registry = InMemoryRegistry(run=RUN)
+    model = {**HASHING["modelVersion"], "digest": "sha256:1"}
+    body = training_body(status=HASHING | {"modelVersion": model})
+    await training(body, registering_job_body(body, ended="Complete"), registry=registry)
+    assert [call[0] for call in registry.calls] == ["find_runs", "find_version"]
 
 
-async def test_without_a_run_nothing_else_is_asked() -> None:
-    registry = InMemoryRegistry()
-    world = await training(training_body(status=phase("Registering")), registry=registry)
-    assert world.registry == RegistryFacts()
-    assert [call[0] for call in registry.calls] == ["find_runs"]
+async def test_a_registering_job_counts_only_in_its_phase_and_when_it_is_ours() -> None:
+    for status, ours in ((phase("Succeeded"), True), (HASHING, False)):
+        body = training_body(status=status)
+        assert (await training(body, registering_job_body(body, ours=ours))).registering is None
 
 
-async def test_a_registry_that_is_down_is_a_fact_of_a_training_too() -> None:
-    world = await training(training_body(), registry=InMemoryRegistry(down=True))
-    assert world.registry == RegistryProblem(Reason.REGISTRY_UNAVAILABLE, "no answer")
+async def test_a_registering_job_without_a_pod_is_asked_for_its_warnings() -> None:
+    cluster, body = InMemoryCluster(), training_body(status=HASHING)
+    cluster.warning_texts = ["oldest", "newest"]
+    world = await training(body, registering_job_body(body), cluster=cluster)
+    assert world.registering and world.registering.warning == "newest"
 
 
 async def test_a_write_that_the_registry_has_just_failed_is_part_of_the_world() -> None:

@@ -10,7 +10,7 @@ from tests.unit.shell.in_memory import MD, FakeClock
 
 from fairlead.api.kinds import CHILDREN, WATCHED
 from fairlead.shell.cache import Cache
-from fairlead.shell.handlers import kopf_settings, register
+from fairlead.shell.handlers import NoMemory, kopf_settings, register
 from fairlead.shell.queue import WorkQueue
 
 Handler = Callable[..., Awaitable[None]]
@@ -70,3 +70,18 @@ def test_kopf_writes_nothing_and_reads_only_what_is_managed() -> None:
     assert settings.scanning.disabled
     assert len(settings.watching.label_selectors) == len(CHILDREN)
     assert set(settings.watching.label_selectors.values()) == {"app.kubernetes.io/managed-by=fairlead"}
+
+
+def test_kopf_reads_nothing_that_a_user_has_written_and_keeps_nothing() -> None:
+    annotations = {"kopf.zalando.org/last-handled-configuration": "{not JSON"}
+    body = kopf.Body({"metadata": {"annotations": annotations}, "spec": {"replicas": 3}})  # type: ignore[typeddict-item]
+    memory, patch = NoMemory(), kopf.Patch()
+    assert memory.fetch(body=body) is None
+    assert memory.build(body=body) == {}
+    memory.store(body=body, patch=patch, essence=memory.build(body=body))
+    assert not patch
+
+
+def test_no_object_can_carry_the_finalizer_that_kopf_would_take_away() -> None:
+    assert " " in kopf_settings().persistence.finalizer
+    assert isinstance(kopf_settings().persistence.diffbase_storage, NoMemory)

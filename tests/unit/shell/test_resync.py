@@ -1,6 +1,7 @@
 """LISTs: the first fills the cache, the later ones find what the watch missed."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -49,8 +50,11 @@ class Bench:
         }
 
 
+MANAGED = {"app.kubernetes.io/managed-by": "fairlead"}
+
+
 def service(version: str = "1") -> Body:
-    labels = {"fairlead.dev/modeldeployment": "churn"}
+    labels = {"fairlead.dev/modeldeployment": "churn", **MANAGED}
     body = child_of(serving_body(), {"kind": "Service", "metadata": {"name": "churn", "labels": labels}})
     body["metadata"]["resourceVersion"] = version
     return body
@@ -120,7 +124,7 @@ async def test_an_object_that_the_watch_did_not_tell_of_is_taken_up() -> None:
 
 async def test_an_object_that_belongs_to_nobody_is_kept_and_queues_nothing() -> None:
     bench = await settled()
-    bench.cluster.world.put({"kind": "Service", "metadata": {"name": "stray"}})
+    bench.cluster.world.put({"kind": "Service", "metadata": {"name": "stray", "labels": MANAGED}})
     await bench.compare()
     assert bench.cache.get("Service", "team", "stray")
     assert bench.queue.depth == 0
@@ -172,6 +176,37 @@ async def test_an_object_that_is_deleted_within_the_grace_does_not_come_back() -
     bench.clock.sleep = deleting  # type: ignore[method-assign]
     await bench.compare()
     assert bench.cache.get("Service", "team", "churn") is None
+
+
+async def during_the_grace(bench: Bench, happens: Callable[[], object]) -> None:
+    """One periodic LIST of every kind; `happens` after that of the Services, before it is compared."""
+    sleep = bench.clock.sleep
+
+    async def meanwhile(seconds: float) -> None:
+        await sleep(seconds)
+        if seconds == GRACE_SECONDS and bench.cluster.calls[-1].startswith("list Service"):
+            happens()
+
+    bench.clock.sleep = meanwhile  # type: ignore[method-assign]
+    await bench.compare()
+
+
+async def test_an_object_that_loses_its_label_within_the_grace_was_not_missed() -> None:
+    bench = await settled(serving_body())
+    body = bench.cluster.world.put(service())
+    bare = {**body, "metadata": {**body["metadata"], "labels": {}}}
+    await during_the_grace(bench, lambda: bench.cluster.world.put(bare))
+    assert bench.cache.get("Service", "team", "churn") is None
+    assert bench.missed() == {}
+
+
+async def test_an_object_that_gets_its_label_back_within_the_grace_stays_in_the_cache() -> None:
+    bench = await settled(serving_body(), service())
+    bench.cluster.world.lose("Service", "churn")
+    newer = service(version="999")
+    await during_the_grace(bench, lambda: bench.cache.put(newer))
+    assert bench.cache.get("Service", "team", "churn")
+    assert bench.missed() == {}
 
 
 async def test_an_object_that_is_known_is_not_asked_for_again() -> None:

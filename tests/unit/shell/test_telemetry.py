@@ -46,6 +46,15 @@ def test_requests_are_counted_by_verb_and_code() -> None:
     assert found[("fairlead_api_requests_total", "0", "apply")] == 1
 
 
+def test_requests_to_the_registry_are_counted_by_outcome_and_timed() -> None:
+    telemetry = Telemetry()
+    assert samples(telemetry)[("fairlead_registry_requests_total", "unavailable")] == 0
+    telemetry.asked_registry("unavailable", 4.0)
+    found = samples(telemetry)
+    assert found[("fairlead_registry_requests_total", "unavailable")] == 1
+    assert found[("fairlead_registry_request_duration_seconds_sum",)] == 4.0
+
+
 def test_what_the_watch_missed_is_counted_by_kind() -> None:
     telemetry = Telemetry()
     telemetry.missed("Pod", 3)
@@ -69,3 +78,12 @@ def test_queue_and_leadership_are_read_when_they_are_asked_for() -> None:
     assert (found[("fairlead_queue_depth",)], found[("fairlead_queue_oldest_seconds",)]) == (1, 7)
     assert found[("fairlead_leader",)] == 1
     assert samples(telemetry)[("fairlead_leader",)] == 0
+
+
+def test_a_dependency_has_a_series_once_it_was_asked() -> None:
+    telemetry = Telemetry()
+    telemetry.answered("mlflow", up=True)
+    telemetry.answered("prometheus", up=False)
+    found = samples(telemetry)
+    assert found[("fairlead_dependency_up", "mlflow")] == 1
+    assert found[("fairlead_dependency_up", "prometheus")] == 0

@@ -1,6 +1,7 @@
 """Requests, paging and errors of the Kubernetes adapter. What a real API server does is tested with one."""
 
 import json
+import re
 from collections.abc import Awaitable
 from typing import Any
 
@@ -71,6 +72,18 @@ def test_an_error_is_sorted_by_what_can_be_done_about_it(code: int, error: type[
     with pytest.raises(error, match="said so") as caught:
         raise_for(answer(code, message="said so"))
     assert not isinstance(caught.value, Refused) or caught.value.code == code
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "etcdserver: request is too large",
+        'failed to create typed patch object (a/b; apps/v1): .spec.volumes: duplicate entries for key [name="tmp"]',
+    ],
+)
+def test_a_500_about_the_object_itself_is_a_refusal(said: str) -> None:
+    with pytest.raises(Refused, match=re.escape(said)):
+        raise_for(answer(500, message=said))
 
 
 @pytest.mark.parametrize("code", [200, 201, 302])

@@ -4,8 +4,10 @@
 the others are being worked on or retried (condition Reconciling).
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from fairlead.api.explanation import Explanation
+from fairlead.api.rollout_reasons import EXPLAINED_ROLLOUT
 
 
 class Reason(StrEnum):
@@ -81,15 +83,6 @@ class Reason(StrEnum):
     COOLING_DOWN = "CoolingDown"
     CLEAN_AGAIN = "CleanAgain"
     ANALYSIS_INCONCLUSIVE = "AnalysisInconclusive"
-
-
-@dataclass(frozen=True, slots=True)
-class Explanation:
-    """What a reason means, what to do about it, and whether it waits for someone to act."""
-
-    meaning: str
-    action: str
-    stalls: bool = False
 
 
 EXPLAINED: dict[Reason, Explanation] = {
@@ -283,55 +276,5 @@ EXPLAINED: dict[Reason, Explanation] = {
         "Use another alias, or hand it over in MLflow as the message says; it is taken up by itself.",
         stalls=True,
     ),
-    Reason.STEP_PASSED: Explanation(
-        "A step has the requests that it needs, and nothing speaks against it.", "Nothing."
-    ),
-    Reason.TOO_FEW_REQUESTS: Explanation(
-        "The candidate has had too few requests at this step, or too little time.", "Wait; the status says how long."
-    ),
-    Reason.NO_EVIDENCE: Explanation(
-        "No gateway reports anything new, so the weight is held.", "Look at the gateway pods and the metrics source."
-    ),
-    Reason.ERRORS_ABOVE_STABLE: Explanation(
-        "The candidate fails more often than stable did on the same traffic.", "Look at the candidate's logs."
-    ),
-    Reason.ERRORS_ABOVE_LIMIT: Explanation(
-        "The candidate fails more often than checks.maxErrorRate allows, while stable keeps it.",
-        "Look at the candidate's logs.",
-    ),
-    Reason.LATENCY_ABOVE_STABLE: Explanation(
-        "More of the candidate's answers are slow than of stable's on the same traffic.",
-        "Profile the candidate, or give it more resources.",
-    ),
-    Reason.LATENCY_ABOVE_LIMIT: Explanation(
-        "More of the candidate's answers are slow than checks.maxLatencyP99 allows, while stable keeps it.",
-        "Profile the candidate, or give it more resources.",
-    ),
-    Reason.EVERY_REQUEST_FAILED: Explanation(
-        "The candidate has failed every request since its first one.", "Look at the candidate's logs."
-    ),
-    Reason.CANDIDATE_EJECTED: Explanation(
-        "The gateways have stopped sending to every pod of the candidate because they failed.",
-        "Look at the candidate's logs.",
-    ),
-    Reason.CANDIDATE_OVERLOADED: Explanation(
-        "The candidate turns requests away with 429: it is too small for its share.", "Raise rollout.canary.replicas."
-    ),
-    Reason.STABLE_UNHEALTHY: Explanation(
-        "Stable itself does not keep the limits now, so nothing is judged by them and the weight is held.",
-        "Look at stable and at what both depend on.",
-    ),
-    Reason.BRAKED: Explanation(
-        "The candidate looked worse and gets a probe share until enough requests in a row are clean.",
-        "Wait; it resumes or is rolled back by itself.",
-    ),
-    Reason.COOLING_DOWN: Explanation(
-        "The candidate looked worse and gets nothing for a while; its first step is tried once more.", "Wait."
-    ),
-    Reason.CLEAN_AGAIN: Explanation("A braked candidate was clean long enough and goes on.", "Nothing."),
-    Reason.ANALYSIS_INCONCLUSIVE: Explanation(
-        "The rollout waited for evidence until rollout.holdDeadline and ended without a verdict.",
-        "Send more traffic, or lower minRequests, and start it anew.",
-        stalls=True,
-    ),
 }
+EXPLAINED |= {Reason(word): explanation for word, explanation in EXPLAINED_ROLLOUT.items()}

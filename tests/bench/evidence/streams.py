@@ -1,11 +1,12 @@
 """Simulated traffic: what a gateway would have counted in each second, for many rollouts at once."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+Floats = NDArray[np.floating[Any]]
 Counts = NDArray[np.int64]
 
 PODS = 10

@@ -12,20 +12,20 @@ from fairlead.core.evidence import betting, weighing
 from fairlead.core.evidence.policy import Policy
 from fairlead.core.evidence.state import Kind
 from fairlead.core.evidence.tally import ENOUGH_PER_ARM
-from tests.bench.evidence.streams import Floats, Second
+from tests.bench.evidence.streams import Counts, Floats, Second
 
 CANARY, BRAKED, COOLING, GUARD, ENDED = range(5)
 LONG_LOOKS = 4
 Tallies = tuple[Floats, Floats, Floats, Floats, Floats]
 
 
-def _relative(n: Floats, other_n: Floats, hits: Floats, other: Floats, *, weight: Floats, floor: Floats) -> Tallies:
+def _relative(n: Counts, other_n: Counts, hits: Counts, other: Counts, *, weight: Floats, floor: Floats) -> Tallies:
     failed, total = hits + other, n + other_n
     table = total * np.minimum(weight, 1 - weight) >= ENOUGH_PER_ARM
     low = np.where(table, np.maximum(0, failed - other_n), 0.0)
     high = np.where(table, np.minimum(failed, n), failed)
     share = np.maximum(np.where(table, n / np.maximum(total, 1), weight), floor)
-    return hits, failed, np.minimum(np.maximum(share * failed, low), high), low, high
+    return hits * 1.0, failed * 1.0, np.minimum(np.maximum(share * failed, low), high), low, high
 
 
 def _factor(form: betting.Form, tally: Tallies) -> Floats:
@@ -80,7 +80,7 @@ class Twin:
 
     def _tally(self, test: _Test, new: Second, floor: Floats) -> Tallies:
         policy, recent, zero = self.policy, self.recent, np.zeros(self.runs)
-        own = (new.failures - new.shared).astype(float)
+        own = new.failures - new.shared
         weight = self.weight / 100
         match test.kind:
             case Kind.ERRORS_RELATIVE:
@@ -94,8 +94,8 @@ class Twin:
                 limit, hits, of = policy.max_slow_rate or 1.0, recent["slow"], recent["timed"]
                 n, k = new.timed, new.slow
         keeps = (self.weight >= 100) | (hits + 1 <= limit * (of + 1))
-        n, k = np.where(keeps, n, 0.0), np.where(keeps, k, 0.0)
-        return k, n, limit * n, zero, n
+        attempts, failed = np.where(keeps, n, 0.0), np.where(keeps, k, 0.0)
+        return failed, attempts, limit * attempts, zero, attempts
 
     def _bet(self, new: Second) -> tuple[Floats, Floats]:
         now = self.look
@@ -176,7 +176,7 @@ class Twin:
         fast, sure = self._bet(new)
         on = self.stage != ENDED
         resting = (self.stage == BRAKED) | (self.stage == COOLING)
-        hard = (self.first_n >= checks.FIRST_ATTEMPTS) & (self.first_k >= self.first_n)
+        hard = (self.first_n >= weighing.FIRST_ATTEMPTS) & (self.first_k >= self.first_n)
         hard &= (self.first_looks >= checks.HARD_FAIL_LOOKS) & (2 * self.recent["failures"] < self.recent["stable"])
         brake = ~resting & (fast >= 2.0**self.brakes / policy.alpha)
         again = brake & (self.strikes > 0) & (not policy.failover)

@@ -98,16 +98,22 @@ class Registry(Protocol):
         """(model id, source to register, name) of every model logged in a run."""
         ...
 
-    async def find_version(self, model: str, uid: str) -> str:
-        """The version registered for the TrainingJob with this UID; empty when there is none."""
+    async def find_version(self, model: str, uid: str) -> "VersionFacts | None":
+        """The version registered for the TrainingJob with this UID."""
         ...
 
-    async def register(self, model: str, *, source: str, run_id: str, model_id: str, tags: Mapping[str, str]) -> None:
-        """Register a version; the registered model is made when it is missing."""
+    async def register(
+        self, model: str, *, run_id: str, model_id: str, description: str, tags: Mapping[str, str]
+    ) -> None:
+        """Register a logged model as a version; the registered model is made when it is missing."""
         ...
 
-    async def alias_target(self, model: str, alias: str) -> str:
-        """The version that an alias points at; empty when it does not exist."""
+    async def find_alias(self, model: str, alias: str) -> "AliasFacts":
+        """Where an alias points, and who writes it."""
+        ...
+
+    async def claim_alias(self, model: str, alias: str, writer: str) -> None:
+        """Record on the registered model who writes an alias."""
         ...
 
     async def set_alias(self, model: str, alias: str, version: str) -> None:
@@ -143,3 +149,29 @@ class RunFacts(Protocol):
 
     @property
     def gate(self) -> str: ...
+
+    @property
+    def git_commit(self) -> str: ...
+
+
+class VersionFacts(Protocol):
+    """A registered version as the registry tells it."""
+
+    @property
+    def number(self) -> str: ...
+
+    @property
+    def digest(self) -> str: ...
+
+
+class AliasFacts(Protocol):
+    """An alias as the registry tells it: empty strings for what is not there."""
+
+    @property
+    def version(self) -> str: ...
+
+    @property
+    def writer(self) -> str: ...
+
+    @property
+    def trained(self) -> bool: ...

@@ -1,10 +1,13 @@
 """Plays the Deployment and Job controllers and the kubelet, which this tier does not have, by writing their status."""
 
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from tests.apiserver.objects import Objects
+
+DIGEST = "sha256:" + "0123456789abcdef" * 4
 
 
 def _now() -> str:
@@ -100,12 +103,25 @@ class Controllers:
         self._objects.merge("Job", name, {"status": {"startTime": _now(), "active": 1, "ready": 1}}, "status")
         return pod
 
-    def job_complete(self, name: str) -> None:
-        """The Job's pod has ended well."""
+    def job_complete(self, name: str, message: str = "") -> None:
+        """The Job's pod has ended well, with these last words."""
         for pod in self._pods_of(name):
-            self.container(pod, exited(0, "Completed"), phase="Succeeded")
+            self.container(pod, exited(0, "Completed", message), phase="Succeeded")
         status = {"active": 0, "ready": 0, "succeeded": 1, "completionTime": _now()}
         self._end(name, status, "SuccessCriteriaMet", "Complete", "CompletionsReached")
+
+    def job_hashed(self, name: str, digest: str = DIGEST) -> None:
+        """A registering Job's pod has run, and told the digest."""
+        self.job_running(name)
+        self.job_complete(name, json.dumps({"digest": digest}))
+
+    def hash_if_asked(self, name: str) -> bool:
+        """If there is a registering Job of this name that has not ended, it does; whether there was one."""
+        job = self._objects.find("Job", name)
+        if job is None or (job.get("status") or {}).get("conditions"):
+            return False
+        self.job_hashed(name)
+        return True
 
     def job_failed(self, name: str, *, code: int, message: str) -> None:
         """The Job's pod has ended with an exit code and last words."""

@@ -50,6 +50,7 @@ def populate(objects: Objects, controllers: Controllers, mlflow: Mlflow) -> dict
     runs = {item["info"]["run_name"]: item["info"]["run_id"] for item in mlflow.runs(f"fairlead/{objects.namespace}")}
     mlflow.log_model(runs[f"{objects.namespace}/wins"])
     controllers.job_complete("wins-1")
+    eventually("a digest is asked for", lambda: controllers.hash_if_asked("wins-1-register"), seconds=SETTLE_SECONDS)
     controllers.job_failed("loses-1", code=1, message="no data")
     ended = {"wins": "Succeeded", "loses": "Failed", "runs": "Running"}
     return {"from-alias": "Stable", "from-image": "Stable", "never-starts": "Starting", **ended}

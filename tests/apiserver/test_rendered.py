@@ -13,6 +13,7 @@ from fairlead.api.resource import ModelDeployment, TrainingJob, parse_model_depl
 from fairlead.api.training_job import RunStatus
 from fairlead.core.compare import in_place, stamped
 from fairlead.render.defaults import RenderDefaults
+from fairlead.render.registering import render_registering_job
 from fairlead.render.serving import (
     render_revision,
     render_revision_service,
@@ -49,8 +50,12 @@ def of_serving(resource: ModelDeployment) -> list[dict[str, Any]]:
 
 
 def of_training(resource: TrainingJob) -> list[dict[str, Any]]:
-    """The one child of a TrainingJob."""
-    return [render_job(resource.meta, resource.spec, run=RUN, attempt=1, defaults=DEFAULTS)]
+    """Both Jobs of an attempt."""
+    parts: dict[str, Any] = {"run": RUN, "attempt": 1, "defaults": DEFAULTS}
+    return [
+        render_job(resource.meta, resource.spec, **parts),
+        render_registering_job(resource.meta, resource.spec, model_id="m-0123456789abcdef", **parts),
+    ]
 
 
 def rendered(example: Path, namespace: str) -> list[dict[str, Any]]:

@@ -19,7 +19,9 @@ def cluster() -> Cluster:
     found.up()
     platform.build_images(found)
     platform.install_mlflow(found)
-    platform.install_fairlead(found, {"retirementGraceSeconds": RETIREMENT_GRACE_SECONDS})
+    platform.install_prometheus(found)
+    values = {"retirementGraceSeconds": RETIREMENT_GRACE_SECONDS, "prometheus.url": platform.PROMETHEUS_URL}
+    platform.install_fairlead(found, values)
     return found
 
 

@@ -2,14 +2,17 @@
 
 import subprocess
 
+import pytest
 import yaml
 from tests import platform
 from tests.cluster.binaries import binary
 from tests.cluster.interface import Cluster
+from tests.cluster.kubectl import CommandError
 from tests.e2e.world import World, web
 from tests.load import LoadPlan, background_load
 
 RELEASE = "fairlead"
+OTHER = "models"
 
 
 def _pods(world: World) -> dict[str, list[int]]:
@@ -60,11 +63,47 @@ def test_uninstalled_and_installed_again_the_chart_touches_no_model(world: World
     assert report.sent > 100
 
 
-def _install(cluster: Cluster, values: str) -> None:
-    """The release as it was: with the same values, from the same chart."""
+def test_installed_again_under_another_name_it_takes_the_crds_over_and_the_models_serve_on(
+    world: World, cluster: Cluster
+) -> None:
+    values = cluster.helm("get", "values", RELEASE, "-n", platform.NAMESPACE, "-o", "json")
+    world.apply(web("web", "1"))
+    world.wait_rolled_out("web")
+    before = _pods(world)
+    with background_load(LoadPlan(url=world.url("web"), rate=50, seconds=300, expect_body="version 1")) as load:
+        cluster.helm("uninstall", RELEASE, "-n", platform.NAMESPACE, "--wait", "--timeout", "60s")
+        try:
+            with pytest.raises(CommandError, match="invalid ownership metadata"):
+                _install(cluster, values, OTHER)
+            assert OTHER not in cluster.helm("list", "--all-namespaces", "--short")
+            _install(cluster, values, OTHER, "--take-ownership")
+            for crd in ("modeldeployments.fairlead.dev", "trainingjobs.fairlead.dev"):
+                owner = r"jsonpath={.metadata.annotations.meta\.helm\.sh/release-name}"
+                assert cluster.kubectl("get", "crd", crd, "-o", owner) == OTHER
+            cluster.helm("upgrade", OTHER, str(platform.CHART), "-n", platform.NAMESPACE, "--reuse-values", "--wait")
+            world.kubectl("scale", "md", "web", "--replicas=2")
+            world.wait("the new operator acts", lambda: len(world.items("pods")) == 2, seconds=60)
+            assert _pods(world).items() >= before.items()
+        finally:
+            cluster.helm("uninstall", OTHER, "-n", platform.NAMESPACE, "--ignore-not-found", "--wait")
+            _install(cluster, values, RELEASE, "--take-ownership")
+        assert _pods(world).items() >= before.items()
+        report = load.report()
+    assert report.failed == 0, report.describe()
+    assert report.sent > 100
+
+
+def test_a_service_monitor_without_its_crd_is_refused_by_name_before_anything_is_installed(cluster: Cluster) -> None:
+    chosen = ("--set", "serviceMonitor.enabled=true,crds.install=false", "--dry-run=server")
+    with pytest.raises(CommandError, match='no matches for kind "ServiceMonitor"'):
+        cluster.helm("install", OTHER, str(platform.CHART), "-n", platform.NAMESPACE, *chosen)
+
+
+def _install(cluster: Cluster, values: str, release: str = RELEASE, *flags: str) -> None:
+    """The chart with the same values as before."""
     cluster.helm(
-        *("install", RELEASE, str(platform.CHART), "-n", platform.NAMESPACE, "--set-json", values),
-        *("--wait", "--timeout", "120s"),
+        *("install", release, str(platform.CHART), "-n", platform.NAMESPACE, "--set-json", values),
+        *("--wait", "--timeout", "120s", *flags),
     )
 
 

@@ -32,6 +32,10 @@ def _move_alias(world: TrainingSimulation) -> None:
     world.registry.alias = "77"
 
 
+def _take_alias(world: TrainingSimulation) -> None:
+    world.registry.writer = "operator-2/other"
+
+
 def _leave_run(status: str) -> Action:
     def change(world: TrainingSimulation) -> None:
         for run in world.registry.runs:
@@ -47,6 +51,7 @@ def _warn(text: str) -> Action:
     return f"warning {text!r}", change
 
 
+FATES = ("tells", "waits", "says nothing", "breaks", "finds no model", "loses its pod")
 ACTIONS: list[Action] = [
     *((f"crash after {most}", lambda world, most=most: world.reconcile(most)) for most in (1, 2, 3)),
     ("settle", TrainingSimulation.reconcile),
@@ -59,6 +64,11 @@ ACTIONS: list[Action] = [
     ("fails", TrainingSimulation.fail),
     ("is killed", lambda world: world.fail(exit_code=137, exit_reason="OOMKilled")),
     ("Job deleted", TrainingSimulation.lose_job),
+    *((f"hashing {fate}", lambda world, fate=fate: world.hash(fate)) for fate in FATES),
+    ("registering Job deleted", TrainingSimulation.lose_hashing),
+    ("a minute passes", TrainingSimulation.pass_minute),
+    ("alias handed over", TrainingSimulation.hand_over),
+    ("alias taken by another", _take_alias),
     ("a new leader", _new_leader),
     ("alias moved", _move_alias),
     *(_registry(down=down) for down in (True, False)),
@@ -101,8 +111,11 @@ def test_every_story_ends_once_the_registry_answers_and_the_trainer_ends(story: 
         act(world)
     world.registry.down = world.registry.read_only = False
     world.cluster.refused_kinds.clear()
+    world.hand_over()
     world.reconcile()
     world.succeed(*([model] if model else []))
+    world.hash("tells")
+    world.pass_minute()
     world.reconcile()
     assert world.status.ended
     reopened = "run is RUNNING" in [name for name, _ in story]  # someone may do so after the end

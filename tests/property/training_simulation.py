@@ -1,7 +1,9 @@
 """A TrainingJob in a simulated world with a registry in memory: the promises are checked after every write."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from tests.property.simulated import SimulatedCluster
@@ -10,12 +12,28 @@ from tests.unit.builders import UID, Body, container_status, pod_body, stamp, tr
 from fairlead.api.names import ANNOTATION_APPLIED
 from fairlead.api.reasons import Reason
 from fairlead.api.training_job import TrainingJobStatus, TrainingPhase
-from fairlead.core.effects import Apply, CloseRun, Effect, OpenRun, Plan, RegisterVersion, SetAlias, TagRun, WriteStatus
+from fairlead.core.effects import (
+    Apply,
+    ClaimAlias,
+    CloseRun,
+    Delete,
+    Effect,
+    OpenRun,
+    Plan,
+    RegisterVersion,
+    SetAlias,
+    TagRun,
+    WriteStatus,
+)
 from fairlead.core.training import decide_training
-from fairlead.core.world import LoggedModel, RegistryFacts, RegistryProblem, Run, TrainingWorld
+from fairlead.core.world import Alias, LoggedModel, RegistryFacts, RegistryProblem, Run, TrainingWorld, Version
 from fairlead.errors import Refused, RegistryError
 from fairlead.render.status_patch import render_status_patch
 from fairlead.shell.loop import MOST_EFFECTS
+
+DIGEST = "sha256:" + "0123456789abcdef" * 4
+HASHED = container_status("register", exit_code=0, exit_message=json.dumps({"digest": DIGEST}))
+NO_MODEL = json.dumps({"reason": "ModelNotFound", "message": "no MLmodel file"})
 
 
 class SimulatedRegistry:
@@ -27,6 +45,7 @@ class SimulatedRegistry:
         self.metrics: dict[str, float] = {}
         self.versions: list[str] = []
         self.alias = ""
+        self.writer = ""
         self.down = False
         self.read_only = False
 
@@ -41,8 +60,10 @@ class SimulatedRegistry:
             models = tuple(LoggedModel(name, f"models:/{name}") for name in self.logged)
             return RegistryFacts(run, models, metrics=self.metrics)
         if run and phase is TrainingPhase.REGISTERING:
-            version = self.versions[0] if self.versions else ""
-            return RegistryFacts(run, version=version, aliased_version=self.alias if version else "")
+            if not self.versions:
+                return RegistryFacts(run)
+            alias = Alias(self.alias, self.writer, trained=self.alias in self.versions)
+            return RegistryFacts(run, version=Version(self.versions[0], DIGEST), alias=alias)
         return RegistryFacts(run)
 
     def write(self) -> None:
@@ -71,6 +92,7 @@ class TrainingSimulation:
         self.warning = ""
         self.announced: list[str] = []
         self.jobs_made = 0
+        self.hashing = "tells"
         self.latched: Body | None = None
         self.cluster.put(training_body(**spec))
 
@@ -133,21 +155,62 @@ class TrainingSimulation:
         if self.job:
             self.cluster.lose("Job", "fit-1")
 
+    def hash(self, fate: str = "") -> None:
+        """What becomes of the registering Job, of this one and the next ones, until it is told otherwise."""
+        self.hashing = fate or self.hashing
+        job = self.cluster.get("Job", "fit-1-register")
+        if job is None or job.get("status") or self.hashing == "waits":
+            return
+        shown, end = {
+            "tells": (HASHED, "Complete"),
+            "says nothing": (container_status("register", exit_code=0), "Complete"),
+            "breaks": (container_status("register", exit_code=1), "Failed"),
+            "finds no model": (container_status("register", exit_code=3, exit_message=NO_MODEL), "Failed"),
+            "loses its pod": (None, "Complete"),
+        }[self.hashing]
+        if shown:
+            pod = pod_body("", shown, name="fit-1-register-pod", phase="Failed", owner=job["metadata"]["uid"])
+            self.cluster.put(pod)
+        said = {"type": end, "status": "True", "reason": "Because", "message": "of it"}
+        at = stamp(self.cluster.now)
+        status = {"startTime": at, "completionTime": at, "conditions": [said | {"lastTransitionTime": at}]}
+        self.cluster.put({**job, "status": status})
+
+    def lose_hashing(self) -> None:
+        """Someone deletes the registering Job."""
+        if self.cluster.get("Job", "fit-1-register"):
+            self.cluster.lose("Job", "fit-1-register")
+
+    def pass_minute(self) -> None:
+        """A minute passes."""
+        self.cluster.now += timedelta(minutes=1)
+
+    def hand_over(self) -> None:
+        """Someone deletes the alias in MLflow, and the record of who writes it."""
+        self.registry.alias = self.registry.writer = ""
+
     # -- the operator
 
     def world(self, refused: str = "", problem: RegistryProblem | None = None) -> TrainingWorld:
         """What the operator would gather."""
         objects = [*self.cluster.of_kind("Job"), *self.cluster.of_kind("Pod")]
         running = self.job is not None and not self.ended()
+        asks = not (running or self._hashes())
         return training_world(
             self.body,
             objects,
-            registry=RegistryFacts() if running else problem or self.registry.facts(self.status.phase),
+            registry=(problem or self.registry.facts(self.status.phase)) if asks else RegistryFacts(),
             now=self.cluster.now,
             epoch=self.epoch,
             job_warning=self.warning,
             refused=refused,
         )
+
+    def _hashes(self) -> bool:
+        known = self.status.model_version
+        unknown = known is not None and not (known.digest or known.version)
+        made = self.cluster.get("Job", "fit-1-register") is not None
+        return made and unknown and self.status.phase is TrainingPhase.REGISTERING
 
     def plan(self) -> Plan:
         """What the operator would do now."""
@@ -174,13 +237,23 @@ class TrainingSimulation:
     def perform(self, effect: Effect) -> None:
         """One effect, and the promises that hold for it."""
         match effect:
+            case Apply() if effect.ref.name == "fit-1-register":
+                self._apply_registering_job(effect)
             case Apply():
                 self._apply_job(effect)
+            case Delete(ref, uid):
+                assert ref.name == "fit-1-register", "the trainer's Job stays"
+                self.cluster.delete(ref.kind, ref.name, uid)
             case WriteStatus(before, after, announcements):
                 operations = render_status_patch(self.world().resource.meta, before=before, after=after)
                 self.cluster.patch_status("TrainingJob", "fit", operations)
                 self.announced += [item.reason.value for item in announcements]
                 self.check_status()
+            case _:
+                self._perform_on_registry(effect)
+
+    def _perform_on_registry(self, effect: Effect) -> None:
+        match effect:
             case OpenRun():
                 self.registry.write()
                 self.cluster.writes.append("open run")
@@ -188,13 +261,21 @@ class TrainingSimulation:
                 self.registry.runs.append(Run(f"run-{number}", "1", "http://mlflow/run", "RUNNING"))
                 assert number == 1, "one run per TrainingJob"
             case RegisterVersion():
+                assert effect.tags["fairlead.model.digest"] == DIGEST, "nothing is registered without its digest"
                 self.registry.write()
                 self.cluster.writes.append("register")
                 self.registry.versions.append(str(len(self.registry.versions) + 1))
                 assert self.registry.versions == ["1"], "one version per TrainingJob"
+            case ClaimAlias(_, _, writer):
+                self.registry.write()
+                self.cluster.writes.append("claim alias")
+                assert self.registry.writer in ("", writer), "an alias has one writer"
+                self.registry.writer = writer
             case SetAlias(_, _, version):
                 self.registry.write()
                 self.cluster.writes.append("alias")
+                assert self.registry.writer == "operator-1/team", "the writer is recorded first"
+                assert int(self.registry.alias or 0) < int(version), "an alias only moves forward"
                 self.registry.alias = version
             case CloseRun(run_id, status):
                 self.registry.write()
@@ -220,6 +301,13 @@ class TrainingSimulation:
         self.cluster.apply(effect.manifest)
         self.jobs_made += 1
 
+    def _apply_registering_job(self, effect: Apply) -> None:
+        assert self.status.phase is TrainingPhase.REGISTERING
+        assert self.cluster.get("Job", "fit-1-register") is None, "a Job that exists is not written again"
+        assert self.status.model_version and not self.status.model_version.digest
+        self.cluster.apply(effect.manifest)
+        self.hash()
+
     def check_status(self) -> None:
         """A final status is latched, and what it says is true."""
         status = self.body["status"]
@@ -230,7 +318,12 @@ class TrainingSimulation:
         if self.status.ended:
             self.latched = status
         if self.status.phase is TrainingPhase.SUCCEEDED:
-            assert self.registry.alias == self.registry.versions[0]
+            found = self.status.model_version
+            assert found and (found.version, found.digest) == (self.registry.versions[0], DIGEST)
+            if found.alias:
+                assert self.registry.alias == found.version
+            else:
+                assert int(self.registry.alias) > int(found.version)
 
     def check_settled(self) -> None:
         """I7: once settled, looking again writes nothing, whatever is refused."""

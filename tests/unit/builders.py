@@ -6,12 +6,31 @@ from typing import Any
 
 from fairlead.api.model_deployment import ModelDeploymentSpec, ResolvedModel
 from fairlead.api.names import LABEL_MODEL_DEPLOYMENT, LABEL_REVISION, revision_name
-from fairlead.api.observed import owner_uid, parse_job, parse_pod, parse_revision, parse_time, parse_workload
+from fairlead.api.observed import (
+    ObservedJob,
+    owner_uid,
+    parse_job,
+    parse_pod,
+    parse_revision,
+    parse_time,
+    parse_workload,
+)
 from fairlead.api.resource import parse_model_deployment, parse_training_job
+from fairlead.api.training_job import RunStatus
 from fairlead.core.compare import digest_of, stamped
 from fairlead.core.effects import ObjectRef
-from fairlead.core.world import Allowed, Child, Children, RegistryFacts, RegistryProblem, ServingWorld, TrainingWorld
+from fairlead.core.world import (
+    Allowed,
+    Child,
+    Children,
+    Registering,
+    RegistryFacts,
+    RegistryProblem,
+    ServingWorld,
+    TrainingWorld,
+)
 from fairlead.render.defaults import RenderDefaults
+from fairlead.render.registering import render_registering_job
 from fairlead.render.serving import render_revision, render_template, render_workload, revision_inputs
 
 Body = dict[str, Any]
@@ -19,6 +38,7 @@ Body = dict[str, Any]
 NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 UID = "11111111-2222-3333-4444-555555555555"
 JOB_UID = "99999999-2222-3333-4444-555555555555"
+REGISTERING_UID = "88888888-2222-3333-4444-555555555555"
 DEFAULTS = RenderDefaults(
     serving_image="example/serving:1", image_pull_policy="IfNotPresent", registry_pod_url="http://mlflow:5000"
 )
@@ -110,6 +130,12 @@ def serving_world(
     )
 
 
+def _registering(job: ObservedJob | None, pods: Sequence[Body]) -> Registering | None:
+    if job is None:
+        return None
+    return Registering(job, tuple(parse_pod(item) for item in pods if owner_uid(item) == job.uid))
+
+
 def training_world(
     body: Body,
     objects: Sequence[Body] = (),
@@ -120,18 +146,21 @@ def training_world(
 ) -> TrainingWorld:
     """The world of a TrainingJob with this Job and these pods; `changes` are further fields of the world."""
     children = _children(body, objects)
+    jobs = {item["metadata"]["name"].endswith("-register"): parse_job(item) for item in _ours(children, "Job")}
+    pods = [item for item in objects if item["kind"] == "Pod"]
     fields: dict[str, Any] = {
         "defaults": DEFAULTS,
         "allowed": Allowed(),
         "operator_id": "operator-1",
         "epoch": 1,
+        "registering": _registering(jobs.get(True), pods),
         **changes,
     }
     return TrainingWorld(
         resource=parse_training_job(body),
         children=children,
-        job=next((parse_job(item) for item in _ours(children, "Job")), None),
-        pods=tuple(parse_pod(item) for item in objects if item["kind"] == "Pod"),
+        job=jobs.get(False),
+        pods=tuple(parse_pod(item) for item in pods if jobs.get(True) is None or owner_uid(item) != jobs[True].uid),
         registry=registry or RegistryFacts(),
         now=now,
         **fields,
@@ -227,6 +256,30 @@ def job_body(resource: Body, *, ended: str = "", reason: str = "BackoffLimitExce
     if ended:
         said = {"type": ended, "status": "True", "reason": reason, "message": "said so"}
         body["status"]["conditions"] = [said | {"lastTransitionTime": stamp(NOW)}]
+    return body
+
+
+def registering_job_body(
+    resource: Body,
+    *,
+    run_id: str = "run-1",
+    model_id: str = "m-1",
+    ended: str = "",
+    at: datetime = NOW,
+    ours: bool = True,
+    defaults: RenderDefaults = DEFAULTS,
+) -> Body:
+    """The registering Job of the first attempt, as the operator makes it; it ended `at`."""
+    parsed = parse_training_job(resource)
+    manifest = render_registering_job(
+        parsed.meta, parsed.spec, run=RunStatus(id=run_id), model_id=model_id, attempt=1, defaults=defaults
+    )
+    body = child_of(resource, stamped(manifest), uid=REGISTERING_UID, ours=ours)
+    body["status"] = {"startTime": stamp(NOW), "active": 0 if ended else 1}
+    if ended:
+        said = {"type": ended, "status": "True", "reason": "BackoffLimitExceeded", "message": "said so"}
+        body["status"]["conditions"] = [said | {"lastTransitionTime": stamp(at)}]
+        body["status"] |= {"completionTime": stamp(at)} if ended == "Complete" else {}
     return body
 
 

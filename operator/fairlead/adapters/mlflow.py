@@ -5,52 +5,40 @@ package that can load models.
 Source: MLflow REST API reference, and what a 3.17 server answered.
 """
 
-import asyncio
-import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import httpx
 
+from fairlead.adapters.mlflow_answers import (
+    Missing,
+    MlflowAlias,
+    MlflowRun,
+    MlflowVersion,
+    aliases_of,
+    field_of,
+    items_of,
+    number_of,
+    quoted,
+    tags_of,
+    text_of,
+    version_of,
+)
+from fairlead.adapters.mlflow_http import TIMEOUT_SECONDS, MlflowHttp
 from fairlead.api.model_deployment import ModelRef, ResolvedModel
 from fairlead.api.reasons import Reason
-from fairlead.core.training_status import TAG_ATTEMPT, TAG_GATE, TAG_OPERATOR, TAG_UID
+from fairlead.core.training_status import TAG_ATTEMPT, TAG_DIGEST, TAG_GATE, TAG_OPERATOR, TAG_UID, writer_tag
 from fairlead.errors import RegistryError
 from fairlead.ports import Clock
 
-_TIMEOUT_SECONDS = 5.0
-_BODY_LIMIT_BYTES = 4 * 1024 * 1024
-_TEXT_LIMIT = 300
+_GIT_COMMIT = "mlflow.source.git.commit"
+_PAGE = 1000
 _TAG_LIMIT = 4000
 """MLflow takes 8000 characters in a tag of a run, older servers 5000."""
-_MOST_RUNS = 100
-_MOST_MODELS = 50
-_API = "/api/2.0/mlflow"
-_NOT_FOUND = "RESOURCE_DOES_NOT_EXIST"
-
-
-@dataclass(frozen=True, slots=True)
-class MlflowRun:
-    """A run."""
-
-    run_id: str
-    experiment_id: str
-    url: str
-    status: str
-    attempt: int = 1
-    gate: str = ""
-
-
-class _Missing(Exception):
-    """MLflow knows no such thing."""
 
 
 class MlflowRegistry:
-    """Implements ports.Registry. Without a URL every call says RegistryNotConfigured.
-
-    `authorization` gives the header of each request; empty: none is sent.
-    """
+    """Implements ports.Registry. `authorization` gives the header of each request; empty: none is sent."""
 
     def __init__(
         self,
@@ -59,34 +47,16 @@ class MlflowRegistry:
         http: httpx.AsyncClient | None = None,
         *,
         authorization: Callable[[], str] = lambda: "",
+        timeout_seconds: float = TIMEOUT_SECONDS,
     ) -> None:
         self._clock = clock
-        self._authorization = authorization
-        self._url = url.rstrip("/")
-        self._http = http or httpx.AsyncClient(timeout=_TIMEOUT_SECONDS, follow_redirects=False, trust_env=False)
+        self._http = MlflowHttp(url, http, authorization, timeout_seconds)
+        self._call = self._http.call
+        self._search = self._http.search
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._http.aclose()
-
-    async def _call(self, method: str, path: str, **fields: Any) -> dict[str, Any]:
-        """One call; `_Missing` for what does not exist, RegistryError for everything else that went wrong."""
-        if not self._url:
-            raise RegistryError(Reason.REGISTRY_NOT_CONFIGURED, "the setting registry.url is empty")
-        arguments: dict[str, Any] = {"params": fields} if method == "GET" else {"json": fields}
-        if header := self._authorization():
-            arguments["headers"] = {"Authorization": header}
-        try:
-            # The client's own time-outs start anew with each byte: one that trickles would never end.
-            async with (
-                asyncio.timeout(_TIMEOUT_SECONDS),
-                self._http.stream(method, self._url + _API + path, **arguments) as response,
-            ):
-                body = await _read(response)
-        except (httpx.RequestError, TimeoutError) as error:
-            text = f"no answer from MLflow at {self._url}: {type(error).__name__}"
-            raise RegistryError(Reason.REGISTRY_UNAVAILABLE, text) from error
-        return _sort(response.status_code, body, path)
+        await self._http.close()
 
     async def check(self) -> None:
         """Returns when MLflow answers a call that needs the right to read."""
@@ -99,13 +69,13 @@ class MlflowRegistry:
                 await self._call("GET", "/model-versions/get", name=model.name, version=model.version)
                 return ResolvedModel(name=model.name, version=model.version)
             found = await self._call("GET", "/registered-models/get", name=model.name)
-        except _Missing as error:
+        except Missing as error:
             if model.version and await self._model_exists(model.name):
                 text = f"spec.model.version: expected a version of {model.name}, got {model.version}"
                 raise RegistryError(Reason.MODEL_VERSION_NOT_FOUND, text) from error
             text = f"spec.model.name: expected a registered model of MLflow, got {model.name}"
             raise RegistryError(Reason.MODEL_NOT_FOUND, text) from error
-        aliases = {item["alias"]: str(item["version"]) for item in found["registered_model"].get("aliases", ())}
+        aliases = aliases_of(found, "/registered-models/get")
         if model.alias not in aliases:
             known = ", ".join(sorted(aliases)) or "none"
             text = f"spec.model.alias: expected an alias of {model.name} ({known}), got {model.alias}"
@@ -115,78 +85,83 @@ class MlflowRegistry:
     async def _model_exists(self, name: str) -> bool:
         try:
             await self._call("GET", "/registered-models/get", name=name)
-        except _Missing:
+        except Missing:
             return False
         return True
 
     async def _experiment(self, namespace: str) -> str:
         """The experiment of a namespace; empty when there is none."""
+        path = "/experiments/get-by-name"
         try:
-            found = await self._call("GET", "/experiments/get-by-name", experiment_name=_experiment_name(namespace))
-        except _Missing:
+            found = await self._call("GET", path, experiment_name=_experiment_name(namespace))
+        except Missing:
             return ""
-        return str(found["experiment"]["experiment_id"])
+        return text_of(found, path, "experiment", "experiment_id")
 
     async def _make_experiment(self, namespace: str) -> str:
         if known := await self._experiment(namespace):
             return known
+        path = "/experiments/create"
         try:
-            made = await self._call("POST", "/experiments/create", name=_experiment_name(namespace))
+            made = await self._call("POST", path, name=_experiment_name(namespace))
         except RegistryError:
             # Two operators, or two TrainingJobs, at the same moment: the other one has made it.
             if known := await self._experiment(namespace):
                 return known
             raise
-        return str(made["experiment_id"])
+        return text_of(made, path, "experiment_id")
 
     async def find_runs(self, uid: str, namespace: str) -> Sequence[MlflowRun]:
         """The runs tagged with a TrainingJob's UID, the oldest first."""
         experiment = await self._experiment(namespace)
         if not experiment:
             return []
-        found = await self._call(
+        path = "/runs/search"
+        runs = await self._search(
             "POST",
-            "/runs/search",
+            path,
+            "runs",
             experiment_ids=[experiment],
-            filter=f"tags.`{TAG_UID}` = '{uid}'",
+            filter=f"tags.`{TAG_UID}` = {quoted(uid)}",
             order_by=["attributes.start_time ASC"],
-            max_results=_MOST_RUNS,
         )
-        return [self._run(item, experiment) for item in found.get("runs", ())]
+        return [self._run(item, experiment) for item in runs]
 
     def _run(self, item: Mapping[str, Any], experiment: str) -> MlflowRun:
-        info = item["info"]
-        url = f"{self._url}/#/experiments/{experiment}/runs/{info['run_id']}"
-        attempt = _tag(item["data"], TAG_ATTEMPT)
+        path = "/runs/search"
+        run_id, tags = text_of(item, path, "info", "run_id"), tags_of(item.get("data", {}), path)
+        attempt = tags.get(TAG_ATTEMPT, "")
         return MlflowRun(
-            info["run_id"],
+            run_id,
             experiment,
-            url,
-            status=info["status"],
+            f"{self._http.url}/#/experiments/{experiment}/runs/{run_id}",
+            status=text_of(item, path, "info", "status"),
             attempt=int(attempt) if attempt.isdecimal() else 1,
-            gate=_tag(item["data"], TAG_GATE),
+            gate=tags.get(TAG_GATE, ""),
+            git_commit=tags.get(_GIT_COMMIT, ""),
         )
 
     async def run_metrics(self, run_id: str) -> Mapping[str, float]:
         """The last values, as MLflow keeps them for each metric. Of a run that someone has deleted: none."""
+        path = "/runs/get"
         try:
-            found = await self._call("GET", "/runs/get", run_id=run_id)
-        except _Missing:
+            found = await self._call("GET", path, run_id=run_id)
+        except Missing:
             return {}
-        return {str(item["key"]): float(item["value"]) for item in found["run"]["data"].get("metrics", ())}
+        metrics = items_of(field_of(found, path, "run", "data"), path, "metrics")
+        return {text_of(item, path, "key"): number_of(item, path, "value") for item in metrics}
 
     async def tag_run(self, run_id: str, tags: Mapping[str, str]) -> None:
         """Write tags, all in one request."""
-        items = [{"key": key, "value": value[:_TAG_LIMIT]} for key, value in tags.items()]
-        await self._call("POST", "/runs/log-batch", run_id=run_id, tags=items)
+        short = {key: value[:_TAG_LIMIT] for key, value in tags.items()}
+        await self._call("POST", "/runs/log-batch", run_id=run_id, tags=_tags(short))
 
     async def open_run(self, name: str, namespace: str, tags: Mapping[str, str]) -> None:
         """Open a run with its tags: they are there before the first line of training."""
         experiment = await self._make_experiment(namespace)
-        run_tags = [{"key": key, "value": value} for key, value in tags.items()]
         start = int(self._clock.now().timestamp() * 1000)
         await self._call(
-            "POST", "/runs/create", experiment_id=experiment, run_name=name, start_time=start, tags=run_tags
+            "POST", "/runs/create", experiment_id=experiment, run_name=name, start_time=start, tags=_tags(tags)
         )
 
     async def close_run(self, run_id: str, end: str) -> None:
@@ -196,105 +171,107 @@ class MlflowRegistry:
 
     async def open_runs(self, operator_id: str) -> Sequence[tuple[str, str]]:
         """Runs of all our experiments that carry the operator's id and have not ended."""
-        named = await self._call(
-            "POST", "/experiments/search", filter=f"name LIKE '{_experiment_name('%')}'", max_results=1000
+        named = await self._search(
+            "POST",
+            "/experiments/search",
+            "experiments",
+            filter=f"name LIKE {quoted(_experiment_name('%'))}",
+            max_results=_PAGE,
         )
-        experiments = [str(item["experiment_id"]) for item in named.get("experiments", ())]
+        experiments = [text_of(item, "/experiments/search", "experiment_id") for item in named]
         if not experiments:
             return []
-        found = await self._call(
+        path = "/runs/search"
+        runs = await self._search(
             "POST",
-            "/runs/search",
+            path,
+            "runs",
             experiment_ids=experiments,
-            filter=f"tags.`{TAG_OPERATOR}` = '{operator_id}' AND attributes.status = 'RUNNING'",
-            max_results=1000,
+            filter=f"tags.`{TAG_OPERATOR}` = {quoted(operator_id)} AND attributes.status = 'RUNNING'",
+            max_results=_PAGE,
         )
-        return [(str(run["info"]["run_id"]), _tag(run["data"], TAG_UID)) for run in found.get("runs", ())]
+        return [
+            (text_of(run, path, "info", "run_id"), tags_of(run.get("data", {}), path).get(TAG_UID, "")) for run in runs
+        ]
 
     async def logged_models(self, run_id: str, experiment_id: str) -> Sequence[tuple[str, str, str]]:
         """(model id, source to register, name) of the run's logged models whose upload is complete."""
-        found = await self._call(
-            "POST",
-            "/logged-models/search",
-            experiment_ids=[experiment_id],
-            filter=f"source_run_id = '{run_id}'",
-            max_results=_MOST_MODELS,
+        path = "/logged-models/search"
+        found = await self._search(
+            "POST", path, "models", experiment_ids=[experiment_id], filter=f"source_run_id = {quoted(run_id)}"
         )
-        infos = [item["info"] for item in found.get("models", ())]
+        infos = [field_of(item, path, "info") for item in found]
         ready = [item for item in infos if item.get("status") == "LOGGED_MODEL_READY"]
-        return [(str(item["model_id"]), f"models:/{item['model_id']}", str(item.get("name", ""))) for item in ready]
+        ids = [(text_of(item, path, "model_id"), str(item.get("name", ""))) for item in ready]
+        return [(model_id, f"models:/{model_id}", name) for model_id, name in ids]
 
-    async def find_version(self, model: str, uid: str) -> str:
-        """The version tagged with a TrainingJob's UID."""
-        found = await self._call(
-            "GET", "/model-versions/search", filter=f"name = '{model}' AND tags.`{TAG_UID}` = '{uid}'", max_results=10
+    async def find_version(self, model: str, uid: str) -> MlflowVersion | None:
+        """The version tagged with a TrainingJob's UID; the first one, if there should be two."""
+        path = "/model-versions/search"
+        found = await self._search(
+            "GET", path, "model_versions", filter=f"name = {quoted(model)} AND tags.`{TAG_UID}` = {quoted(uid)}"
         )
-        versions = [item for item in found.get("model_versions", ()) if _tag(item, TAG_UID) == uid]
-        return min((str(item["version"]) for item in versions), key=int, default="")
+        ours = [item for item in found if tags_of(item, path).get(TAG_UID) == uid]
+        first = min(ours, key=lambda item: int(version_of(item, path)), default=None)
+        return MlflowVersion(version_of(first, path), tags_of(first, path).get(TAG_DIGEST, "")) if first else None
 
-    async def register(self, model: str, *, source: str, run_id: str, model_id: str, tags: Mapping[str, str]) -> None:
-        """Register a version."""
+    async def register(
+        self, model: str, *, run_id: str, model_id: str, description: str, tags: Mapping[str, str]
+    ) -> None:
+        """Register a version of the logged model."""
         if not await self._model_exists(model):
-            await self._call("POST", "/registered-models/create", name=model)
+            await self._make_model(model)
         await self._call(
             "POST",
             "/model-versions/create",
             name=model,
-            source=source,
+            source=f"models:/{model_id}",
             run_id=run_id,
             model_id=model_id,
-            tags=[{"key": key, "value": value} for key, value in tags.items()],
+            description=description,
+            tags=_tags(tags),
         )
 
-    async def alias_target(self, model: str, alias: str) -> str:
-        """The version behind an alias."""
+    async def _make_model(self, name: str) -> None:
         try:
-            found = await self._call("GET", "/registered-models/get", name=model)
-        except _Missing:
-            return ""
-        aliases = {item["alias"]: str(item["version"]) for item in found["registered_model"].get("aliases", ())}
-        return aliases.get(alias, "")
+            await self._call("POST", "/registered-models/create", name=name)
+        except RegistryError:
+            if not await self._model_exists(name):  # someone else made it at the same moment
+                raise
+
+    async def find_alias(self, model: str, alias: str) -> MlflowAlias:
+        """Where an alias points, its recorded writer, and, without one, where the version came from."""
+        path = "/registered-models/get"
+        try:
+            found = await self._call("GET", path, name=model)
+        except Missing:
+            return MlflowAlias()
+        version = aliases_of(found, path).get(alias, "")
+        writer = tags_of(field_of(found, path, "registered_model"), path).get(writer_tag(alias), "")
+        trained = bool(version) and not writer and await self._was_trained(model, version)
+        return MlflowAlias(version, writer, trained)
+
+    async def _was_trained(self, model: str, version: str) -> bool:
+        """Whether a version was registered for a TrainingJob."""
+        path = "/model-versions/get"
+        try:
+            found = await self._call("GET", path, name=model, version=version)
+        except Missing:
+            return False
+        return TAG_UID in tags_of(field_of(found, path, "model_version"), path)
+
+    async def claim_alias(self, model: str, alias: str, writer: str) -> None:
+        """Record who writes an alias, as a tag of the registered model."""
+        await self._call("POST", "/registered-models/set-tag", name=model, key=writer_tag(alias), value=writer)
 
     async def set_alias(self, model: str, alias: str, version: str) -> None:
         """Move an alias."""
         await self._call("POST", "/registered-models/alias", name=model, alias=alias, version=version)
 
 
+def _tags(tags: Mapping[str, str]) -> list[dict[str, str]]:
+    return [{"key": key, "value": value} for key, value in tags.items()]
+
+
 def _experiment_name(namespace: str) -> str:
     return f"fairlead/{namespace}"
-
-
-def _tag(item: Mapping[str, Any], key: str) -> str:
-    return next((str(tag["value"]) for tag in item.get("tags", ()) if tag["key"] == key), "")
-
-
-async def _read(response: httpx.Response) -> bytes:
-    """The body, up to a limit: MLflow is not trusted to be brief."""
-    body = bytearray()
-    async for part in response.aiter_bytes():
-        body += part
-        if len(body) > _BODY_LIMIT_BYTES:
-            raise RegistryError(
-                Reason.REGISTRY_UNAVAILABLE, f"MLflow answered with more than {_BODY_LIMIT_BYTES} bytes"
-            )
-    return bytes(body)
-
-
-def _sort(code: int, body: bytes, path: str) -> dict[str, Any]:
-    """An answer into its value or its error."""
-    try:
-        found = json.loads(body) if body else {}
-    except ValueError:
-        found = None  # a proxy's page, for example
-    if code == 200 and isinstance(found, dict):
-        return found
-    kind = str(found.get("error_code", "")) if isinstance(found, dict) else ""
-    if kind == _NOT_FOUND or (code == 404 and kind):
-        raise _Missing(path)
-    said = str(found.get("message", ""))[:_TEXT_LIMIT] if isinstance(found, dict) else ""
-    text = f"MLflow answered {code} to {path}: {said or kind or body[:_TEXT_LIMIT].decode(errors='replace')}"
-    if code == 401:
-        raise RegistryError(Reason.REGISTRY_FORBIDDEN, f"{text}; are the files of registry.credentialsDir right?")
-    if code == 403:
-        raise RegistryError(Reason.REGISTRY_FORBIDDEN, f"{text}; does its --allowed-hosts cover the operator's URL?")
-    raise RegistryError(Reason.REGISTRY_UNAVAILABLE, text)

@@ -121,7 +121,7 @@ TRAINING_JOB = Kind(
         Column("Age", ".metadata.creationTimestamp", "date"),
     ),
     rules=(_EPOCH,),
-    name_limit=52,
+    name_limit=51,
 )
 
 KINDS = (MODEL_DEPLOYMENT, TRAINING_JOB)

@@ -39,3 +39,8 @@ def revision_name(owner: str, digest: str) -> str:
 def attempt_name(owner: str, attempt: int) -> str:
     """The Job of one attempt. Deterministic, so that a Job is never created twice."""
     return f"{owner}-{attempt}"
+
+
+def registering_name(owner: str, attempt: int) -> str:
+    """The Job that hashes an attempt's model. `owner` is short enough for it (the CRD's limit on the name)."""
+    return f"{attempt_name(owner, attempt)}-register"

@@ -64,6 +64,8 @@ class Reason(StrEnum):
     METRIC_NOT_FINITE = "MetricNotFinite"
     GATE_FAILED = "GateFailed"
     JOB_DELETED = "JobDeleted"
+    MANIFEST_FAILED = "ManifestFailed"
+    ALIAS_CONFLICT = "AliasConflict"
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,6 +256,16 @@ EXPLAINED: dict[Reason, Explanation] = {
     Reason.JOB_DELETED: Explanation(
         "Someone deleted the Job after its trainer had run. It counts as a failed attempt.",
         "Delete the TrainingJob and apply it again.",
+        stalls=True,
+    ),
+    Reason.MANIFEST_FAILED: Explanation(
+        "The registering pod could not hash the logged model's files. Nothing is registered without their digest.",
+        "Read the message. It is tried again every minute, unless the logged model has no files.",
+        stalls=True,
+    ),
+    Reason.ALIAS_CONFLICT: Explanation(
+        "The version is registered, but its alias belongs to someone else, and is left where it points.",
+        "Use another alias, or hand it over in MLflow as the message says; it is taken up by itself.",
         stalls=True,
     ),
 }

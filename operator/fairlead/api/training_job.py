@@ -200,8 +200,9 @@ class ModelVersionStatus(ApiModel):
 
     name: str = Field(description="Name of the registered model.")
     model_id: str = Field("", description="MLflow's id of the logged model.")
+    digest: str = Field("", description="Digest of the manifest of its files; empty until it is known.")
     version: str = Field("", description="Its version; empty until it is registered.")
-    alias: str = Field("", description="The alias that points at it.")
+    alias: str = Field("", description="The alias that was moved to it; empty when none was.")
 
 
 class TrainingJobStatus(ApiModel):

@@ -73,10 +73,19 @@ class RegisterVersion:
     """Register the logged model as a version of the registered model, tagged with the TrainingJob's UID."""
 
     model: str
-    source: str
     run_id: str
     model_id: str
+    description: str
     tags: Mapping[str, str] = field(hash=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimAlias:
+    """Record on the registered model who writes the alias; before it is written."""
+
+    model: str
+    alias: str
+    writer: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +113,7 @@ class TagRun:
     tags: Mapping[str, str] = field(hash=False)
 
 
-Effect: TypeAlias = Apply | Delete | WriteStatus | OpenRun | RegisterVersion | SetAlias | CloseRun | TagRun
+Effect: TypeAlias = Apply | Delete | WriteStatus | OpenRun | RegisterVersion | ClaimAlias | SetAlias | CloseRun | TagRun
 
 
 @dataclass(frozen=True, slots=True)

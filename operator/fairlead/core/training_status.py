@@ -22,8 +22,15 @@ TAG_IMAGE_ID = "fairlead.image.id"
 TAG_PARAMS = "fairlead.params.sha256"
 TAG_GATE = "fairlead.gate"
 TAG_GATE_REASON = "fairlead.gate.reason"
+TAG_GIT_COMMIT = "fairlead.git.commit"
+TAG_DIGEST = "fairlead.model.digest"
 FIRST_ATTEMPT = 1
 REGISTRY_RETRY_SECONDS = 5.0
+
+
+def writer_tag(alias: str) -> str:
+    """The tag of a registered model that names who writes one of its aliases."""
+    return f"fairlead.alias.{alias}.writer"
 
 
 def lineage_tags(world: TrainingWorld) -> dict[str, str]:

@@ -98,6 +98,28 @@ class Run:
     attempt: int = 1
     gate: str = ""
     """What the tag fairlead.gate says: `failed`, or nothing."""
+    git_commit: str = ""
+    """The commit of the trainer's code, when the trainer says it (MLflow's own tag)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A registered version: its number, and the digest in its tag (empty: none)."""
+
+    number: str
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """Where an alias of the registered model points, and who says so."""
+
+    version: str = ""
+    """Empty: there is no such alias."""
+    writer: str = ""
+    """The writer that is recorded for it: `<operator id>/<namespace>`; empty: none."""
+    trained: bool = False
+    """Whether the version that it points at was registered for a TrainingJob."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,12 +128,22 @@ class RegistryFacts:
 
     run: Run | None = None
     logged_models: tuple[LoggedModel, ...] = ()
-    version: str = ""
-    aliased_version: str = ""
+    version: Version | None = None
+    alias: Alias = Alias()
     former_runs: tuple[Run, ...] = ()
     """Runs of earlier attempts."""
     metrics: Mapping[str, float] = field(default_factory=dict)
     """The last value of every metric of the run; NaN and infinite ones, too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Registering:
+    """The Job that hashes the logged model's files, and its pods."""
+
+    job: ObservedJob
+    pods: tuple[ObservedPod, ...] = ()
+    warning: str = ""
+    """The newest warning event about the Job, while it has no pod."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,4 +162,5 @@ class TrainingWorld:
     now: datetime
     job_warning: str = ""
     """The newest warning event about the Job: the Job controller tells nowhere else why it may not create a pod."""
+    registering: Registering | None = None
     refused: str = ""

@@ -7,6 +7,7 @@ from typing import Any
 MODEL_CONTAINER = "model"
 TRAINER_CONTAINER = "trainer"
 FETCH_CONTAINER = "fetch-model"
+REGISTERING_CONTAINER = "register"
 DEFAULT_PORT = 8080
 DEFAULT_LOAD_DEADLINE = "10m"
 GPU_RESOURCE = "nvidia.com/gpu"

@@ -11,6 +11,7 @@ from fairlead.api.observed import owner_uid
 from fairlead.api.resource import Meta
 from fairlead.core.effects import (
     Apply,
+    ClaimAlias,
     CloseRun,
     Delete,
     Effect,
@@ -54,8 +55,12 @@ class Applier:
                 await self._write_status(key, meta, effect)
             case OpenRun(name, tags):
                 await self._registry.open_run(name, key.namespace, tags)
-            case RegisterVersion(model, source, run_id, model_id, tags):
-                await self._registry.register(model, source=source, run_id=run_id, model_id=model_id, tags=tags)
+            case RegisterVersion(model, run_id, model_id, description, tags):
+                await self._registry.register(
+                    model, run_id=run_id, model_id=model_id, description=description, tags=tags
+                )
+            case ClaimAlias(model, alias, writer):
+                await self._registry.claim_alias(model, alias, writer)
             case SetAlias(model, alias, version):
                 await self._registry.set_alias(model, alias, version)
             case CloseRun(run_id, end):

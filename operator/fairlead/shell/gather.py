@@ -1,12 +1,20 @@
 """One frozen picture of the world per decision, from the cache and the registry."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-from fairlead.api.names import attempt_name
-from fairlead.api.observed import controller_kind, owner_uid, parse_job, parse_pod, parse_revision, parse_workload
-from fairlead.api.reasons import Reason
+from fairlead.api.names import attempt_name, registering_name
+from fairlead.api.observed import (
+    ObservedJob,
+    ObservedPod,
+    controller_kind,
+    owner_uid,
+    parse_job,
+    parse_pod,
+    parse_revision,
+    parse_workload,
+)
 from fairlead.api.resource import ModelDeployment, TrainingJob, parse_model_deployment, parse_training_job
 from fairlead.api.training_job import TrainingPhase
 from fairlead.core.effects import ObjectRef
@@ -16,10 +24,9 @@ from fairlead.core.training_status import FIRST_ATTEMPT
 from fairlead.core.world import (
     Allowed,
     Child,
-    LoggedModel,
+    Registering,
     RegistryFacts,
     RegistryProblem,
-    Run,
     ServingWorld,
     TrainingWorld,
 )
@@ -27,6 +34,7 @@ from fairlead.errors import RegistryError
 from fairlead.ports import Clock, Cluster, Registry
 from fairlead.render.defaults import RenderDefaults
 from fairlead.shell.cache import Cache
+from fairlead.shell.facts import gather_facts, problem_of
 from fairlead.shell.keys import Key
 
 _AFTER_THE_JOB = frozenset({TrainingPhase.GATING, TrainingPhase.REGISTERING, TrainingPhase.FAILED})
@@ -50,11 +58,6 @@ class Seen:
     foreign: dict[ObjectRef, Mapping[str, Any]]
     refused: str = ""
     problem: RegistryProblem | None = None
-
-
-def problem_of(error: RegistryError) -> RegistryProblem:
-    """The error as a part of the world."""
-    return RegistryProblem(Reason(error.reason), str(error))
 
 
 def _is_ours(body: Mapping[str, Any], uid: str) -> bool:
@@ -127,48 +130,51 @@ class Gatherer:
         children = self._children(key, resource.meta.uid, seen)
         child = children.get(ObjectRef("Job", attempt_name(resource.meta.name, FIRST_ATTEMPT)))
         job = parse_job(child.manifest) if child and child.ours else None
-        pods = tuple(parse_pod(item) for item in self._pods(key) if job is not None and owner_uid(item) == job.uid)
-        warning = ""
-        if job and not pods and not (job.complete or job.failed):
-            warnings = await self._cluster.warnings(key.namespace, job.uid)
-            warning = warnings[-1] if warnings else ""
-        asks = job is None or resource.status.phase in _AFTER_THE_JOB
+        pods = self._pods_of_job(key, job)
+        warning = await self._warning(key, job, pods)
+        registering = await self._registering(key, resource, children)
+        asks = (job is None or resource.status.phase in _AFTER_THE_JOB) and not _hashing(resource, registering)
         return TrainingWorld(
             resource=resource,
             children=children,
             job=job,
             pods=pods,
-            registry=(seen.problem or await self._facts(resource)) if asks else RegistryFacts(),
+            registry=(seen.problem or await gather_facts(self._registry, resource)) if asks else RegistryFacts(),
             defaults=frame.defaults,
             allowed=frame.allowed,
             operator_id=frame.operator_id,
             epoch=frame.epoch,
             now=self._clock.now(),
             job_warning=warning,
+            registering=registering,
             refused=seen.refused,
         )
 
-    async def _facts(self, resource: TrainingJob) -> RegistryFacts | RegistryProblem:
-        """As much as the phase needs: the run to start and to close, what it logged, the version to register."""
-        meta, status = resource.meta, resource.status
-        if status.phase is TrainingPhase.SUCCEEDED or meta.deleting:
-            return RegistryFacts()
-        try:
-            found = await self._registry.find_runs(meta.uid, meta.namespace)
-            runs = [Run(it.run_id, it.experiment_id, it.url, it.status, it.attempt, it.gate) for it in found]
-            run = next((item for item in runs if item.attempt == status.current_attempt), None)
-            facts = RegistryFacts(run, former_runs=tuple(item for item in runs if item is not run))
-            if run is None:
-                return facts
-            if status.phase is TrainingPhase.GATING:
-                models = await self._registry.logged_models(run.run_id, run.experiment_id)
-                metrics = await self._registry.run_metrics(run.run_id)
-                return replace(facts, logged_models=tuple(LoggedModel(*item) for item in models), metrics=metrics)
-            if status.phase is TrainingPhase.REGISTERING:
-                wanted = resource.spec.register_
-                version = await self._registry.find_version(wanted.model, meta.uid)
-                alias = await self._registry.alias_target(wanted.model, wanted.alias) if version else ""
-                return replace(facts, version=version, aliased_version=alias)
-            return facts
-        except RegistryError as error:
-            return problem_of(error)
+    def _pods_of_job(self, key: Key, job: ObservedJob | None) -> tuple[ObservedPod, ...]:
+        return tuple(parse_pod(item) for item in self._pods(key) if job is not None and owner_uid(item) == job.uid)
+
+    async def _warning(self, key: Key, job: ObservedJob | None, pods: tuple[ObservedPod, ...]) -> str:
+        """The newest warning about a Job that is under way without a pod."""
+        if job is None or pods or job.complete or job.failed:
+            return ""
+        warnings = await self._cluster.warnings(key.namespace, job.uid)
+        return warnings[-1] if warnings else ""
+
+    async def _registering(
+        self, key: Key, resource: TrainingJob, children: Mapping[ObjectRef, Child]
+    ) -> Registering | None:
+        """The registering Job of the attempt, as long as something is to be learnt from it."""
+        if resource.status.phase is not TrainingPhase.REGISTERING:
+            return None
+        child = children.get(ObjectRef("Job", registering_name(resource.meta.name, resource.status.current_attempt)))
+        if child is None or not child.ours:
+            return None
+        job = parse_job(child.manifest)
+        pods = self._pods_of_job(key, job)
+        return Registering(job, pods, await self._warning(key, job, pods))
+
+
+def _hashing(resource: TrainingJob, registering: Registering | None) -> bool:
+    """Whether the registering Job is there and its digest is not known: until then MLflow is not asked."""
+    known = resource.status.model_version
+    return registering is not None and known is not None and not (known.digest or known.version)

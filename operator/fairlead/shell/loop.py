@@ -13,7 +13,8 @@ from fairlead.errors import ReadAgain, Refused, RegistryError, RetryLater
 from fairlead.ports import Clock
 from fairlead.shell.apply import Applier
 from fairlead.shell.cache import Cache
-from fairlead.shell.gather import Frame, Gatherer, Seen, problem_of
+from fairlead.shell.facts import problem_of
+from fairlead.shell.gather import Frame, Gatherer, Seen
 from fairlead.shell.keys import Key
 from fairlead.shell.queue import WorkQueue
 from fairlead.shell.telemetry import Telemetry

@@ -1,16 +1,14 @@
 """Calls and answers of MLflow 3.17, as a real server gave them; that it still gives them is tested with one."""
 
-import asyncio
 import json
-from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
 import pytest
 from tests.unit.shell.in_memory import FakeClock
 
-from fairlead.adapters import mlflow
-from fairlead.adapters.mlflow import MlflowRegistry, MlflowRun
+from fairlead.adapters.mlflow import MlflowRegistry
+from fairlead.adapters.mlflow_answers import MlflowAlias, MlflowRun, MlflowVersion
 from fairlead.api.model_deployment import ModelRef, ResolvedModel
 from fairlead.errors import RegistryError
 
@@ -24,7 +22,6 @@ class Bench:
     def __init__(self, answers: dict[str, Any] | None = None, url: str = "http://mlflow:5000/") -> None:
         self.answers = answers or {}
         self.sent: list[tuple[str, str, dict[str, Any]]] = []
-        self.authorizations: list[str | None] = []
         http = httpx.AsyncClient(transport=httpx.MockTransport(self.answer))
         self.registry = MlflowRegistry(url, FakeClock(), http)
 
@@ -32,7 +29,6 @@ class Bench:
         path = request.url.path.removeprefix("/api/2.0/mlflow/")
         fields = dict(request.url.params) if request.method == "GET" else json.loads(request.content)
         self.sent.append((request.method, path, fields))
-        self.authorizations.append(request.headers.get("Authorization"))
         found = self.answers.get(path, model() if path == "registered-models/get" else {})
         if isinstance(found, list):
             found = found.pop(0)
@@ -120,7 +116,6 @@ async def test_a_version_that_is_missing_is_told_apart_from_its_model() -> None:
         (httpx.Response(400, json={"error_code": "INVALID_PARAMETER_VALUE"}), "RegistryUnavailable", "INVALID_P"),
         (httpx.Response(200, text="<html>"), "RegistryUnavailable", "<html>"),
         (httpx.Response(200, json=["a", "list"]), "RegistryUnavailable", "200"),
-        (httpx.Response(200, content=b"x" * (4 * 1024 * 1024 + 1)), "RegistryUnavailable", "more than 4194304 bytes"),
         (httpx.ConnectTimeout("slow"), "RegistryUnavailable", "no answer from MLflow at http://mlflow:5000: Connect"),
     ],
 )
@@ -130,39 +125,9 @@ async def test_an_answer_that_is_no_answer_has_a_word_and_what_was_said(answer: 
     assert said in text
 
 
-async def test_without_a_url_every_question_says_so() -> None:
-    bench = Bench(url="")
-    assert await failure(bench, alias="candidate") == ("RegistryNotConfigured", "the setting registry.url is empty")
-    assert bench.sent == []
-
-
 async def test_a_long_error_is_cut() -> None:
     _, text = await failure(Bench({"registered-models/get": httpx.Response(500, text="x" * 9000)}), alias="a")
     assert len(text) < 400
-
-
-async def test_a_registry_that_never_ends_its_answer_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mlflow, "_TIMEOUT_SECONDS", 0.01)
-
-    async def trickle() -> AsyncIterator[bytes]:
-        while True:
-            yield b" "
-            await asyncio.sleep(0)
-
-    bench = Bench({"registered-models/get": httpx.Response(200, content=trickle())})
-    assert await failure(bench, alias="a") == (
-        "RegistryUnavailable",
-        "no answer from MLflow at http://mlflow:5000: TimeoutError",
-    )
-
-
-async def test_each_request_carries_the_credentials_as_they_are_now() -> None:
-    bench, headers = Bench(), iter(["Bearer old", "Bearer new", ""])
-    http = httpx.AsyncClient(transport=httpx.MockTransport(bench.answer))
-    registry = MlflowRegistry("http://mlflow", FakeClock(), http, authorization=lambda: next(headers))
-    for _ in range(3):
-        await registry.alias_target("churn", "candidate")
-    assert bench.authorizations == ["Bearer old", "Bearer new", None]
 
 
 # -- runs
@@ -171,7 +136,8 @@ EXPERIMENT = {"experiment": {"experiment_id": "5"}}
 
 
 async def test_a_run_is_found_by_the_tag_in_the_namespace_s_experiment() -> None:
-    tags = [{"key": "fairlead.attempt", "value": "2"}, {"key": "fairlead.gate", "value": "failed"}]
+    commit = {"key": "mlflow.source.git.commit", "value": "c0ffee"}
+    tags = [{"key": "fairlead.attempt", "value": "2"}, {"key": "fairlead.gate", "value": "failed"}, commit]
     runs = [
         {"info": {"run_id": "q", "status": "FAILED"}, "data": {}},
         {"info": {"run_id": "r", "status": "RUNNING"}, "data": {"tags": tags}},
@@ -180,7 +146,7 @@ async def test_a_run_is_found_by_the_tag_in_the_namespace_s_experiment() -> None
     url = "http://mlflow:5000/#/experiments/5/runs"
     assert await bench.registry.find_runs("uid-1", "team") == [
         MlflowRun("q", "5", f"{url}/q", "FAILED", attempt=1),
-        MlflowRun("r", "5", f"{url}/r", "RUNNING", attempt=2, gate="failed"),
+        MlflowRun("r", "5", f"{url}/r", "RUNNING", attempt=2, gate="failed", git_commit="c0ffee"),
     ]
     assert bench.sent[0][2] == {"experiment_name": "fairlead/team"}
     assert bench.sent[1][2]["filter"] == "tags.`fairlead.trainingjob.uid` = 'uid-1'"
@@ -296,19 +262,29 @@ async def test_only_logged_models_whose_upload_is_complete_count() -> None:
 
 async def test_a_version_is_found_by_its_tag_the_first_one_if_there_are_two() -> None:
     def version(number: str, uid: str) -> dict[str, Any]:
-        return {"version": number, "tags": [{"key": "fairlead.trainingjob.uid", "value": uid}]}
+        digest = {"key": "fairlead.model.digest", "value": f"sha256:{number}"}
+        return {"version": number, "tags": [{"key": "fairlead.trainingjob.uid", "value": uid}, digest]}
 
     found = [version("10", "uid-1"), version("9", "uid-1"), version("1", "other"), {"version": "2"}]
     bench = Bench({"model-versions/search": {"model_versions": found}})
-    assert await bench.registry.find_version("churn", "uid-1") == "9"
-    assert bench.sent[0][2]["filter"] == "name = 'churn' AND tags.`fairlead.trainingjob.uid` = 'uid-1'"
-    assert await Bench().registry.find_version("churn", "uid-1") == ""
+    assert await bench.registry.find_version("churn", "uid-1") == MlflowVersion("9", "sha256:9")
+    assert bench.sent[0][2] == {"filter": "name = 'churn' AND tags.`fairlead.trainingjob.uid` = 'uid-1'"}
+    assert await Bench().registry.find_version("churn", "uid-1") is None
+
+
+async def test_a_version_without_a_digest_has_none() -> None:
+    found = {"version": "3", "tags": [{"key": "fairlead.trainingjob.uid", "value": "uid-1"}]}
+    bench = Bench({"model-versions/search": {"model_versions": [found]}})
+    assert await bench.registry.find_version("churn", "uid-1") == MlflowVersion("3", "")
+
+
+REGISTERED = {"run_id": "r", "model_id": "m-1", "description": "from here", "tags": {"a": "b"}}
 
 
 @pytest.mark.parametrize("exists", [True, False])
 async def test_a_version_is_registered_and_its_model_made_when_it_is_missing(exists: bool) -> None:
     bench = Bench({"registered-models/get": model() if exists else MISSING})
-    await bench.registry.register("churn", source="models:/m-1", run_id="r", model_id="m-1", tags={"a": "b"})
+    await bench.registry.register("churn", **REGISTERED)  # type: ignore[arg-type]
     assert ("POST", "registered-models/create", {"name": "churn"}) in bench.sent or exists
     assert [path for _, path, _ in bench.sent].count("registered-models/create") == (0 if exists else 1)
     assert bench.sent[-1] == (
@@ -319,16 +295,55 @@ async def test_a_version_is_registered_and_its_model_made_when_it_is_missing(exi
             "source": "models:/m-1",
             "run_id": "r",
             "model_id": "m-1",
+            "description": "from here",
             "tags": [{"key": "a", "value": "b"}],
         },
     )
 
 
-async def test_where_an_alias_points_is_read_and_nowhere_is_empty() -> None:
-    bench = Bench({"registered-models/get": model(("candidate", "7"))})
-    assert await bench.registry.alias_target("churn", "candidate") == "7"
-    assert await bench.registry.alias_target("churn", "champion") == ""
-    assert await Bench({"registered-models/get": MISSING}).registry.alias_target("churn", "a") == ""
+async def test_a_model_that_someone_else_made_at_the_same_moment_is_used() -> None:
+    exists = httpx.Response(400, json={"error_code": "RESOURCE_ALREADY_EXISTS"})
+    bench = Bench({"registered-models/get": [MISSING, model()], "registered-models/create": exists})
+    await bench.registry.register("churn", **REGISTERED)  # type: ignore[arg-type]
+    assert bench.sent[-1][1] == "model-versions/create"
+    bench = Bench({"registered-models/get": MISSING, "registered-models/create": httpx.Response(500)})
+    with pytest.raises(RegistryError):
+        await bench.registry.register("churn", **REGISTERED)  # type: ignore[arg-type]
+
+
+def owned(writer: str) -> dict[str, Any]:
+    found = model(("candidate", "7"))
+    found["registered_model"]["tags"] = [{"key": "fairlead.alias.candidate.writer", "value": writer}]
+    return found
+
+
+async def test_an_alias_is_read_with_the_writer_that_is_recorded_for_it() -> None:
+    bench = Bench({"registered-models/get": owned("us/team")})
+    assert await bench.registry.find_alias("churn", "candidate") == MlflowAlias("7", "us/team", trained=False)
+    assert await bench.registry.find_alias("churn", "champion") == MlflowAlias()
+    assert await Bench({"registered-models/get": MISSING}).registry.find_alias("churn", "a") == MlflowAlias()
+    assert len(bench.sent) == 2, "of a version whose writer is known nothing is asked"
+
+
+@pytest.mark.parametrize(
+    ("version", "trained"),
+    [
+        ({"model_version": {"tags": [{"key": "fairlead.trainingjob.uid", "value": "u"}]}}, True),
+        ({"model_version": {}}, False),
+        (MISSING, False),
+    ],
+)
+async def test_of_an_alias_that_nobody_writes_it_is_asked_who_made_its_version(version: Any, trained: bool) -> None:
+    bench = Bench({"registered-models/get": model(("candidate", "7")), "model-versions/get": version})
+    assert await bench.registry.find_alias("churn", "candidate") == MlflowAlias("7", "", trained)
+    assert bench.sent[1][2] == {"name": "churn", "version": "7"}
+
+
+async def test_who_writes_an_alias_is_a_tag_of_the_registered_model() -> None:
+    bench = Bench()
+    await bench.registry.claim_alias("churn", "candidate", "us/team")
+    fields = {"name": "churn", "key": "fairlead.alias.candidate.writer", "value": "us/team"}
+    assert bench.sent == [("POST", "registered-models/set-tag", fields)]
 
 
 async def test_an_alias_is_set() -> None:
@@ -337,15 +352,28 @@ async def test_an_alias_is_set() -> None:
     assert bench.sent == [("POST", "registered-models/alias", {"name": "churn", "alias": "candidate", "version": "7"})]
 
 
-@pytest.fixture
-async def opened() -> AsyncIterator[MlflowRegistry]:
-    registry = MlflowRegistry("http://mlflow:5000", FakeClock())
-    yield registry
-    await registry.close()
-
-
-async def test_a_request_has_a_time_out_and_is_never_redirected(opened: MlflowRegistry) -> None:
-    assert opened._http.timeout.read == mlflow._TIMEOUT_SECONDS
-    assert not opened._http.follow_redirects
-    await opened.close()
-    assert opened._http.is_closed
+@pytest.mark.parametrize(
+    ("path", "answer", "ask"),
+    [
+        ("registered-models/get", {}, lambda it: it.resolve(ModelRef(name="churn", alias="a"))),
+        ("registered-models/get", {"registered_model": []}, lambda it: it.find_alias("churn", "a")),
+        ("experiments/get-by-name", {"experiment": {}}, lambda it: it.find_runs("u", "team")),
+        ("runs/search", {"runs": [{}]}, lambda it: it.find_runs("u", "team")),
+        ("runs/search", {"runs": [{"info": {"run_id": "r"}}]}, lambda it: it.find_runs("u", "team")),
+        ("runs/search", {"runs": [{"info": {}}]}, lambda it: it.open_runs("operator-1")),
+        ("experiments/search", {"experiments": [{}]}, lambda it: it.open_runs("operator-1")),
+        ("logged-models/search", {"models": [{}]}, lambda it: it.logged_models("r", "5")),
+        ("model-versions/search", {"model_versions": "none"}, lambda it: it.find_version("churn", "u")),
+        ("model-versions/get", {}, lambda it: it.find_alias("churn", "candidate")),
+        ("experiments/create", {}, lambda it: it.open_run("team/fit", "team", {})),
+    ],
+)
+async def test_a_form_that_is_not_known_is_a_registry_that_is_not_available(path: str, answer: Any, ask: Any) -> None:
+    answers = {
+        "experiments/get-by-name": MISSING if path == "experiments/create" else EXPERIMENT,
+        "experiments/search": {"experiments": [{"experiment_id": "5"}]},
+        "registered-models/get": model(("candidate", "7")),
+    }
+    with pytest.raises(RegistryError, match=f"/{path} in a form that is not known") as caught:
+        await ask(Bench({**answers, path: answer}).registry)
+    assert caught.value.reason == "RegistryUnavailable"

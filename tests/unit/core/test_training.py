@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.property.training_simulation import TrainingSimulation
+from tests.property.training_simulation import DIGEST, TrainingSimulation
 from tests.unit.builders import (
     JOB_UID,
     NOW,
@@ -21,7 +21,7 @@ from tests.unit.builders import (
 
 from fairlead.api.reasons import Reason
 from fairlead.api.training_job import TrainingPhase
-from fairlead.core.effects import Apply, CloseRun, ObjectRef, OpenRun, Plan, RegisterVersion, SetAlias, WriteStatus
+from fairlead.core.effects import Apply, CloseRun, ObjectRef, OpenRun, Plan, WriteStatus
 from fairlead.core.training import decide_training
 from fairlead.core.training_status import lineage_tags
 from fairlead.core.world import Allowed, RegistryFacts, RegistryProblem, Run
@@ -109,7 +109,10 @@ def test_the_whole_road() -> None:
         "status TrainingJob fit",
         "status TrainingJob fit",
         "status TrainingJob fit",
+        "apply Job fit-1-register",
+        "status TrainingJob fit",
         "register",
+        "claim alias",
         "alias",
         "close run",
         "status TrainingJob fit",
@@ -120,6 +123,7 @@ def test_the_whole_road() -> None:
     assert status.model_version and status.model_version.wire() == {
         "name": "churn",
         "modelId": "m-1",
+        "digest": DIGEST,
         "version": "1",
         "alias": "candidate",
     }
@@ -127,7 +131,7 @@ def test_the_whole_road() -> None:
     assert (world.condition("Ready"), world.condition("Reconciling")) == (("True", "Succeeded"), None)
 
 
-@pytest.mark.parametrize("writes", range(1, 13))
+@pytest.mark.parametrize("writes", range(1, 16))
 def test_a_crash_after_any_write_is_taken_up_where_it_was(writes: int) -> None:
     world = TrainingSimulation()
     world.reconcile(most=writes)
@@ -148,35 +152,6 @@ def test_row_running_and_registering_are_reconciling() -> None:
     assert world.condition("Reconciling") == ("True", "Gating")
     world.reconcile(most=1)
     assert world.condition("Reconciling") == ("True", "Registering")
-
-
-def registering(facts: RegistryFacts | RegistryProblem) -> Plan:
-    body = training_body(status=status_of("Registering", modelVersion={"name": "churn", "modelId": "m-1"}))
-    return decide_training(training_world(body, [job_body(body, ended="Complete")], registry=facts))
-
-
-def test_the_one_logged_model_is_registered_with_its_lineage() -> None:
-    effect = registering(RegistryFacts(run=RUN)).effects[-1]
-    assert isinstance(effect, RegisterVersion)
-    assert (effect.model, effect.source, effect.run_id, effect.model_id) == ("churn", "models:/m-1", "run-1", "m-1")
-    assert effect.tags["fairlead.trainingjob.uid"] == UID
-
-
-def test_a_version_that_is_found_by_its_tag_is_not_made_twice() -> None:
-    facts = RegistryFacts(run=RUN, version="4")
-    assert registering(facts).effects[-1] == SetAlias("churn", "candidate", "4")
-
-
-def test_an_alias_that_points_there_already_is_not_set_again() -> None:
-    facts = RegistryFacts(run=RUN, version="4", aliased_version="4")
-    assert registering(facts).effects[-1] == CloseRun("run-1", "FINISHED")
-
-
-def test_a_run_that_is_finished_or_gone_leaves_only_the_end_to_be_written() -> None:
-    for run in (DONE, None):
-        plan = registering(RegistryFacts(run=run, version="4", aliased_version="4"))
-        assert len(plan.effects) == 1
-        assert written(plan)["phase"] == "Succeeded"
 
 
 def test_a_trainer_that_leaves_its_run_failed_but_ends_well_has_succeeded() -> None:
@@ -329,10 +304,6 @@ def test_a_registry_that_is_down_does_not_matter_while_the_trainer_runs() -> Non
 
 
 def test_a_registry_that_is_down_at_the_end_is_waited_for() -> None:
-    plan = registering(DOWN)
-    assert written(plan)["phase"] == "Registering"
-    assert table(written(plan))["Reconciling"] == ("True", "RegistryUnavailable")
-    assert plan.requeue_after_seconds == 5.0
     world = running()
     world.registry.down = True
     world.succeed("m-1")
@@ -466,13 +437,3 @@ def test_a_model_that_is_not_allowed_stops_a_trainingjob_before_its_run_and_heal
     assert table(written(plan))["Stalled"] == ("True", "ModelNotAllowed")
     later = training_world(training_body(status=written(plan)))
     assert isinstance(decide_training(later).effects[-1], OpenRun)
-
-
-@pytest.mark.parametrize("facts", [{}, {"version": "4", "aliased_version": "3"}])
-def test_a_model_that_is_no_longer_allowed_is_neither_registered_nor_aliased(facts: dict[str, str]) -> None:
-    body = training_body(status=status_of("Registering"))
-    registry = RegistryFacts(run=RUN, **facts)
-    job = job_body(body, ended="Complete")
-    plan = decide_training(training_world(body, [job], registry=registry, allowed=Allowed(models=())))
-    assert [type(effect) for effect in plan.effects] == [WriteStatus]
-    assert table(written(plan))["Stalled"] == ("True", "ModelNotAllowed")

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 from tests.unit.builders import serving_body, serving_world, training_body, training_world
 
-from fairlead.core.world import Allowed, ModelRule, RegistryFacts
+from fairlead.core.world import Alias, Allowed, ModelRule, RegistryFacts
 
 
 def test_a_world_cannot_be_changed_by_a_decision() -> None:
@@ -19,4 +19,4 @@ def test_the_settings_allow_everything_unless_they_are_narrowed() -> None:
 
 
 def test_a_registry_that_was_not_asked_has_no_facts() -> None:
-    assert RegistryFacts() == RegistryFacts(None, (), "", "")
+    assert RegistryFacts() == RegistryFacts(None, (), None, Alias())

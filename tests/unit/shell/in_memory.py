@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,7 +13,7 @@ from fairlead.api.kinds import ResourceType
 from fairlead.api.manifests import Manifest
 from fairlead.api.model_deployment import ModelRef, ResolvedModel
 from fairlead.api.reasons import Reason
-from fairlead.core.world import Allowed, Run
+from fairlead.core.world import Alias, Allowed, Run, Version
 from fairlead.errors import FairleadError, RegistryError
 from fairlead.shell.gather import Frame
 from fairlead.shell.keys import Key
@@ -113,8 +113,8 @@ class InMemoryRegistry:
     models: list[tuple[str, str, str]] = field(default_factory=list)
     metrics: dict[str, float] = field(default_factory=dict)
     former: list[Run] = field(default_factory=list)
-    version: str = ""
-    alias: str = ""
+    version: Version | None = None
+    alias: Alias = field(default_factory=Alias)
     down: bool = False
     open: list[tuple[str, str]] = field(default_factory=list)
     calls: list[tuple[Any, ...]] = field(default_factory=list)
@@ -158,18 +158,24 @@ class InMemoryRegistry:
         self._call("logged_models", run_id, experiment_id)
         return self.models
 
-    async def find_version(self, model: str, uid: str) -> str:
+    async def find_version(self, model: str, uid: str) -> Version | None:
         self._call("find_version", model, uid)
         return self.version
 
-    async def register(self, model: str, *, source: str, run_id: str, model_id: str, tags: Mapping[str, str]) -> None:
-        self._call("register", model, source, run_id, model_id, dict(tags))
-        self.version = "1"
+    async def register(
+        self, model: str, *, run_id: str, model_id: str, description: str, tags: Mapping[str, str]
+    ) -> None:
+        self._call("register", model, run_id, model_id, description, dict(tags))
+        self.version = Version("1")
 
-    async def alias_target(self, model: str, alias: str) -> str:
-        self._call("alias_target", model, alias)
+    async def find_alias(self, model: str, alias: str) -> Alias:
+        self._call("find_alias", model, alias)
         return self.alias
+
+    async def claim_alias(self, model: str, alias: str, writer: str) -> None:
+        self._call("claim_alias", model, alias, writer)
+        self.alias = replace(self.alias, writer=writer)
 
     async def set_alias(self, model: str, alias: str, version: str) -> None:
         self._call("set_alias", model, alias, version)
-        self.alias = version
+        self.alias = replace(self.alias, version=version)

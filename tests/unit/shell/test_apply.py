@@ -10,6 +10,7 @@ from fairlead.api.reasons import Reason
 from fairlead.core.effects import (
     Announcement,
     Apply,
+    ClaimAlias,
     CloseRun,
     Delete,
     Effect,
@@ -144,7 +145,8 @@ async def test_a_resource_that_is_gone_leaves_the_cache_when_its_status_cannot_b
     ("effect", "call"),
     [
         (OpenRun("team/fit", {"a": "b"}), ("open_run", "team/fit", "team", {"a": "b"})),
-        (RegisterVersion("m", "s", "r", "id", {"a": "b"}), ("register", "m", "s", "r", "id", {"a": "b"})),
+        (RegisterVersion("m", "r", "id", "text", {"a": "b"}), ("register", "m", "r", "id", "text", {"a": "b"})),
+        (ClaimAlias("m", "candidate", "us"), ("claim_alias", "m", "candidate", "us")),
         (SetAlias("m", "candidate", "3"), ("set_alias", "m", "candidate", "3")),
         (CloseRun("r", "FAILED"), ("close_run", "r", "FAILED")),
     ],

@@ -6,11 +6,13 @@ from typing import Any
 import pytest
 from tests.unit.builders import (
     JOB_UID,
+    REGISTERING_UID,
     Body,
     child_of,
     container_status,
     job_body,
     pod_body,
+    registering_job_body,
     revision_children,
     revision_of,
     serving_body,
@@ -22,7 +24,13 @@ from fairlead.api.model_deployment import ResolvedModel
 from fairlead.api.reasons import Reason
 from fairlead.api.resource import InvalidResource
 from fairlead.core.effects import ObjectRef
-from fairlead.core.world import Allowed, LoggedModel, RegistryFacts, RegistryProblem, Run, ServingWorld, TrainingWorld
+from fairlead.core.world import (
+    Allowed,
+    RegistryProblem,
+    Run,
+    ServingWorld,
+    TrainingWorld,
+)
 from fairlead.shell.cache import Cache
 from fairlead.shell.gather import Gatherer, Seen
 
@@ -172,41 +180,41 @@ async def test_a_job_that_is_being_deleted_with_its_owner_asks_the_registry_noth
     assert registry.calls == []
 
 
-async def test_what_the_trainer_logged_comes_together_for_the_gate() -> None:
-    body = training_body(status=phase("Gating"))
-    registry = InMemoryRegistry(run=RUN, models=[("m-1", "models:/m-1", "tree")], metrics={"accuracy": 0.9})
-    world = await training(body, job_body(body, ended="Complete"), registry=registry)
-    models = (LoggedModel("m-1", "models:/m-1", "tree"),)
-    assert world.registry == RegistryFacts(RUN, models, metrics={"accuracy": 0.9})
+HASHING = phase("Registering") | {"modelVersion": {"name": "churn", "modelId": "m-1"}}
 
 
-async def test_what_the_registry_knows_at_the_end_comes_together() -> None:
-    body = training_body(status=phase("Registering"))
-    registry = InMemoryRegistry(run=RUN, version="4", alias="3")
-    world = await training(body, job_body(body, ended="Complete"), registry=registry)
-    assert world.registry == RegistryFacts(RUN, version="4", aliased_version="3")
-    assert world.operator_id == "operator-1"
+@pytest.mark.parametrize("ended", ["", "Complete", "Failed"])
+async def test_the_registering_job_is_no_trainer_and_mlflow_is_not_asked_until_it_tells_its_digest(ended: str) -> None:
+    registry, body = InMemoryRegistry(run=RUN), training_body(status=HASHING)
+    hashing = registering_job_body(body, ended=ended)
+    pods = [pod_body("", name="a", owner=JOB_UID), pod_body("", name="b", owner=REGISTERING_UID)]
+    world = await training(body, job_body(body, ended="Complete"), hashing, *pods, registry=registry)
+    assert world.job and world.job.name == "fit-1"
+    assert [pod.name for pod in world.pods] == ["a"]
+    assert world.registering and world.registering.job.name == "fit-1-register"
+    assert [pod.name for pod in world.registering.pods] == ["b"]
+    assert registry.calls == []
 
 
-async def test_the_runs_of_earlier_attempts_are_told_from_that_of_the_present_one() -> None:
-    first, second = Run("run-1", "1", "", "FAILED", attempt=1), Run("run-2", "1", "", "RUNNING", attempt=2)
-    registry = InMemoryRegistry(former=[first], run=second)
-    world = await training(training_body(status=phase("Pending") | {"attempt": 2}), registry=registry)
-    assert world.registry == RegistryFacts(second, former_runs=(first,))
-    world = await training(training_body(status=phase("Pending") | {"attempt": 3}), registry=registry)
-    assert world.registry == RegistryFacts(None, former_runs=(first, second))
+async def test_once_the_digest_is_known_mlflow_is_asked_again() -> None:
+    registry = InMemoryRegistry(run=RUN)
+    model = {**HASHING["modelVersion"], "digest": "sha256:1"}
+    body = training_body(status=HASHING | {"modelVersion": model})
+    await training(body, registering_job_body(body, ended="Complete"), registry=registry)
+    assert [call[0] for call in registry.calls] == ["find_runs", "find_version"]
 
 
-async def test_without_a_run_nothing_else_is_asked() -> None:
-    registry = InMemoryRegistry()
-    world = await training(training_body(status=phase("Registering")), registry=registry)
-    assert world.registry == RegistryFacts()
-    assert [call[0] for call in registry.calls] == ["find_runs"]
+async def test_a_registering_job_counts_only_in_its_phase_and_when_it_is_ours() -> None:
+    for status, ours in ((phase("Succeeded"), True), (HASHING, False)):
+        body = training_body(status=status)
+        assert (await training(body, registering_job_body(body, ours=ours))).registering is None
 
 
-async def test_a_registry_that_is_down_is_a_fact_of_a_training_too() -> None:
-    world = await training(training_body(), registry=InMemoryRegistry(down=True))
-    assert world.registry == RegistryProblem(Reason.REGISTRY_UNAVAILABLE, "no answer")
+async def test_a_registering_job_without_a_pod_is_asked_for_its_warnings() -> None:
+    cluster, body = InMemoryCluster(), training_body(status=HASHING)
+    cluster.warning_texts = ["oldest", "newest"]
+    world = await training(body, registering_job_body(body), cluster=cluster)
+    assert world.registering and world.registering.warning == "newest"
 
 
 async def test_a_write_that_the_registry_has_just_failed_is_part_of_the_world() -> None:

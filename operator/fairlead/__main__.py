@@ -32,8 +32,10 @@ from fairlead.shell.dependencies import INTERVAL_SECONDS, Check, Dependencies
 from fairlead.shell.gather import Frame, Gatherer
 from fairlead.shell.handlers import register, watch
 from fairlead.shell.health import Probes, build_app
+from fairlead.shell.keys import Key
 from fairlead.shell.logs import configure_logs
 from fairlead.shell.loop import Loop
+from fairlead.shell.models import Models
 from fairlead.shell.queue import WorkQueue
 from fairlead.shell.resync import Resync
 from fairlead.shell.sweep import Sweep
@@ -62,7 +64,12 @@ class Operator:
         self._elector = Elector(always, clock, _terms(settings))
         cluster = KubernetesCluster(connection, may_write=self._elector.holds, observe=self._telemetry.requested)
         credentials = FileCredentials(settings.registry.credentials_dir)
-        self._registry = MlflowRegistry(settings.registry.url, clock, authorization=credentials.authorization)
+        self._registry = MlflowRegistry(
+            settings.registry.url,
+            clock,
+            authorization=credentials.authorization,
+            observe=self._telemetry.asked_registry,
+        )
         self._prometheus = PrometheusMetrics(settings.prometheus.url)
         self._dependencies = Dependencies(self._checks(), clock, self._telemetry)
         self._cache = Cache()
@@ -75,17 +82,22 @@ class Operator:
             telemetry=self._telemetry,
             namespaces=settings.watch_namespaces,
         )
+        self._models = Models(self._registry, self._queue, poll_seconds=settings.registry.poll_seconds, jitter=spread)
         self._sweep = Sweep(self._registry, self._cache, clock)
         self._loop = Loop(
             queue=self._queue,
             cache=self._cache,
-            gatherer=Gatherer(self._cache, cluster, self._registry, clock),
+            gatherer=Gatherer(self._cache, cluster, self._registry, clock, self._models),
             applier=Applier(self._cache, cluster, self._registry, clock),
             clock=clock,
             telemetry=self._telemetry,
             frame=self._frame,
-            gone=self._sweep.nudge,
+            gone=self._gone,
         )
+
+    def _gone(self, key: Key) -> None:
+        self._models.forget(key)
+        self._sweep.nudge(key)
 
     def _checks(self) -> dict[str, Check]:
         configured = {
@@ -152,6 +164,7 @@ class Operator:
             group.create_task(self._resync.run(spread(self._settings.resync_seconds)), name="resync")
             group.create_task(self._dependencies.run(spread(INTERVAL_SECONDS)), name="dependencies")
             await self._elector.elected.wait()
+            group.create_task(self._models.run(), name="models")
             group.create_task(self._loop.run(self._settings.concurrency), name="loop")
             group.create_task(self._sweep.run(self._elector.uid, self._settings.resync_seconds), name="sweep")
 

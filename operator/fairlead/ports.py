@@ -6,7 +6,6 @@ from typing import Any, Protocol
 
 from fairlead.api.kinds import ResourceType
 from fairlead.api.manifests import Manifest
-from fairlead.api.model_deployment import ModelRef, ResolvedModel
 
 
 class Clock(Protocol):
@@ -66,8 +65,12 @@ class Registry(Protocol):
         """Returns when it answers."""
         ...
 
-    async def resolve(self, model: ModelRef) -> ResolvedModel:
-        """The version that an alias or version number stands for."""
+    async def aliases(self, model: str) -> Mapping[str, str]:
+        """Version by alias of a registered model."""
+        ...
+
+    async def digest_tag(self, model: str, version: str) -> str:
+        """What the version's tag `fairlead.model.digest` says; empty when it has none."""
         ...
 
     async def find_runs(self, uid: str, namespace: str) -> "Sequence[RunFacts]":

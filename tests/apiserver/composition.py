@@ -1,7 +1,7 @@
 """The operator's parts put together in this process, with a trap in its HTTP clients and a clock that can be moved.
 
-What `__main__` wires up, less Kopf and the queue: `settle` plays the watch (by LISTs), the queue and the passing of
-time, so that a run is the same each time and the writes of it can be numbered.
+What `__main__` wires up, less Kopf, the queue and the polls of the registry: `settle` plays the watch (by LISTs), the
+queue and the passing of time, so that a run is the same each time and the writes of it can be numbered.
 """
 
 import asyncio
@@ -31,6 +31,7 @@ from fairlead.shell.cache import Cache, ref_of
 from fairlead.shell.gather import Frame, Gatherer
 from fairlead.shell.keys import Key
 from fairlead.shell.loop import Loop
+from fairlead.shell.models import Models
 from fairlead.shell.queue import WorkQueue
 from fairlead.shell.telemetry import Telemetry
 
@@ -142,10 +143,12 @@ class Composition:
             Connection(self._http, lambda: ""), may_write=lambda: True, observe=lambda _verb, _code: None
         )
         self._registry = MlflowRegistry(registry_url, clock, _plain_http(trap))
+        queue = WorkQueue(clock, jitter=lambda seconds: seconds)
+        models = Models(self._registry, queue, poll_seconds=15, jitter=lambda seconds: seconds)
         self._loop = Loop(
-            queue=WorkQueue(clock, jitter=lambda seconds: seconds),
+            queue=queue,
             cache=self._cache,
-            gatherer=Gatherer(self._cache, self._cluster, self._registry, clock),
+            gatherer=Gatherer(self._cache, self._cluster, self._registry, clock, models),
             applier=Applier(self._cache, self._cluster, self._registry, clock),
             clock=clock,
             telemetry=Telemetry(),

@@ -40,6 +40,10 @@ class Mlflow:
         """The answer to a POST; HTTPStatusError with MLflow's words."""
         return _answer(self._http.post(path, json=body))
 
+    def delete(self, path: str, **body: Any) -> dict[str, Any]:
+        """The answer to a DELETE; HTTPStatusError with MLflow's words."""
+        return _answer(self._http.request("DELETE", path, json=body))
+
     def runs(self, experiment: str) -> list[dict[str, Any]]:
         """All runs of an experiment, by its name; none when it does not exist."""
         found = self._http.get("experiments/get-by-name", params={"experiment_name": experiment})

@@ -11,7 +11,7 @@ from fairlead.api.model_deployment import ModelDeploymentStatus, ResolvedModel
 from fairlead.api.observed import owner_uid
 from fairlead.core.effects import Apply, Delete, Effect, Plan, WriteStatus
 from fairlead.core.serving import decide_serving
-from fairlead.core.world import RegistryProblem, ServingWorld
+from fairlead.core.world import RegistryProblem, ServingWorld, Unanswered
 from fairlead.errors import Refused
 from fairlead.render.status_patch import render_status_patch
 from fairlead.shell.loop import MOST_EFFECTS
@@ -33,7 +33,7 @@ class ServingSimulation:
     def __init__(self, **spec: Any) -> None:
         self.cluster = SimulatedCluster()
         self.pods = SimulatedPods(self.cluster, BEHAVIOURS)
-        self.model: ResolvedModel | RegistryProblem | None = None
+        self.model: ResolvedModel | RegistryProblem | Unanswered | None = None
         self.epoch = 1
         self.announced: list[str] = []
         self.settings: dict[str, Any] = {}

@@ -28,6 +28,7 @@ from fairlead.core.world import (
     RegistryProblem,
     ServingWorld,
     TrainingWorld,
+    Unanswered,
 )
 from fairlead.render.defaults import RenderDefaults
 from fairlead.render.registering import render_registering_job
@@ -105,7 +106,7 @@ def serving_world(
     body: Body,
     objects: Sequence[Body] = (),
     *,
-    model: ResolvedModel | RegistryProblem | None = None,
+    model: ResolvedModel | RegistryProblem | Unanswered | None = None,
     now: datetime = NOW,
     **changes: Any,
 ) -> ServingWorld:

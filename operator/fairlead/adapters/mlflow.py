@@ -24,8 +24,7 @@ from fairlead.adapters.mlflow_answers import (
     text_of,
     version_of,
 )
-from fairlead.adapters.mlflow_http import TIMEOUT_SECONDS, MlflowHttp
-from fairlead.api.model_deployment import ModelRef, ResolvedModel
+from fairlead.adapters.mlflow_http import TIMEOUT_SECONDS, MlflowHttp, Observe
 from fairlead.api.reasons import Reason
 from fairlead.core.training_status import TAG_ATTEMPT, TAG_DIGEST, TAG_GATE, TAG_OPERATOR, TAG_UID, writer_tag
 from fairlead.errors import RegistryError
@@ -48,9 +47,10 @@ class MlflowRegistry:
         *,
         authorization: Callable[[], str] = lambda: "",
         timeout_seconds: float = TIMEOUT_SECONDS,
+        observe: Observe = lambda _outcome, _seconds: None,
     ) -> None:
         self._clock = clock
-        self._http = MlflowHttp(url, http, authorization, timeout_seconds)
+        self._http = MlflowHttp(url, http, authorization, timeout_seconds, clock=clock, observe=observe)
         self._call = self._http.call
         self._search = self._http.search
 
@@ -62,25 +62,25 @@ class MlflowRegistry:
         """Returns when MLflow answers a call that needs the right to read."""
         await self._call("GET", "/registered-models/search", max_results=1)
 
-    async def resolve(self, model: ModelRef) -> ResolvedModel:
-        """The version behind an alias, or the version itself if it exists."""
+    async def aliases(self, model: str) -> Mapping[str, str]:
+        """Version by alias."""
+        path = "/registered-models/get"
         try:
-            if model.version:
-                await self._call("GET", "/model-versions/get", name=model.name, version=model.version)
-                return ResolvedModel(name=model.name, version=model.version)
-            found = await self._call("GET", "/registered-models/get", name=model.name)
+            found = await self._call("GET", path, name=model)
         except Missing as error:
-            if model.version and await self._model_exists(model.name):
-                text = f"spec.model.version: expected a version of {model.name}, got {model.version}"
-                raise RegistryError(Reason.MODEL_VERSION_NOT_FOUND, text) from error
-            text = f"spec.model.name: expected a registered model of MLflow, got {model.name}"
+            text = f"spec.model.name: expected a registered model of MLflow, got {model}"
             raise RegistryError(Reason.MODEL_NOT_FOUND, text) from error
-        aliases = aliases_of(found, "/registered-models/get")
-        if model.alias not in aliases:
-            known = ", ".join(sorted(aliases)) or "none"
-            text = f"spec.model.alias: expected an alias of {model.name} ({known}), got {model.alias}"
-            raise RegistryError(Reason.MODEL_ALIAS_NOT_FOUND, text)
-        return ResolvedModel(name=model.name, alias=model.alias, version=aliases[model.alias])
+        return aliases_of(found, path)
+
+    async def digest_tag(self, model: str, version: str) -> str:
+        """The tag with the digest of a version's files."""
+        path = "/model-versions/get"
+        try:
+            found = await self._call("GET", path, name=model, version=version)
+        except Missing as error:
+            text = f"spec.model.version: expected a version of {model}, got {version}"
+            raise RegistryError(Reason.MODEL_VERSION_NOT_FOUND, text) from error
+        return tags_of(field_of(found, path, "model_version"), path).get(TAG_DIGEST, "")
 
     async def _model_exists(self, name: str) -> bool:
         try:

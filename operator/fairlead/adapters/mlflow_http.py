@@ -6,14 +6,21 @@ from typing import Any
 
 import httpx
 
-from fairlead.adapters.mlflow_answers import items_of, parse_answer, read_body
+from fairlead.adapters.mlflow_answers import Missing, items_of, parse_answer, read_body
 from fairlead.api.reasons import Reason
 from fairlead.errors import RegistryError
+from fairlead.ports import Clock
 
 TIMEOUT_SECONDS = 5.0
 _API = "/api/2.0/mlflow"
 _MOST_PAGES = 20
 """A search that has more than this is answered as far as it was read."""
+
+
+_OUTCOMES = {Reason.REGISTRY_FORBIDDEN.value: "forbidden", Reason.REGISTRY_NOT_CONFIGURED.value: "not_configured"}
+
+Observe = Callable[[str, float], None]
+"""Called with the outcome (ok, not_found, forbidden, not_configured, unavailable) and the seconds of each request."""
 
 
 class MlflowHttp:
@@ -23,8 +30,17 @@ class MlflowHttp:
     """
 
     def __init__(
-        self, url: str, http: httpx.AsyncClient | None, authorization: Callable[[], str], timeout_seconds: float
+        self,
+        url: str,
+        http: httpx.AsyncClient | None,
+        authorization: Callable[[], str],
+        timeout_seconds: float,
+        *,
+        clock: Clock,
+        observe: Observe,
     ) -> None:
+        self._clock = clock
+        self._observe = observe
         self.url = url.rstrip("/")
         self._authorization = authorization
         self._timeout_seconds = timeout_seconds
@@ -36,6 +52,22 @@ class MlflowHttp:
 
     async def call(self, method: str, path: str, **fields: Any) -> dict[str, Any]:
         """One call; Missing for what does not exist, RegistryError for everything else that went wrong."""
+        started, outcome = self._clock.monotonic(), "ok"
+        try:
+            return await self._send(method, path, fields)
+        except Missing:
+            outcome = "not_found"
+            raise
+        except RegistryError as error:
+            outcome = _OUTCOMES.get(error.reason, "unavailable")
+            raise
+        except asyncio.CancelledError:
+            outcome = "unavailable"  # who asked has given up
+            raise
+        finally:
+            self._observe(outcome, self._clock.monotonic() - started)
+
+    async def _send(self, method: str, path: str, fields: dict[str, Any]) -> dict[str, Any]:
         if not self.url:
             raise RegistryError(Reason.REGISTRY_NOT_CONFIGURED, "the setting registry.url is empty")
         arguments: dict[str, Any] = {"params": fields} if method == "GET" else {"json": fields}

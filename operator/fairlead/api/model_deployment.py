@@ -21,6 +21,9 @@ from fairlead.api.scalars import (
 )
 from fairlead.api.workload import PodFields
 
+UNVERIFIED = "unverified"
+"""Instead of a digest: nobody promises what the version's files are."""
+
 
 class DeploymentPhase(StrEnum):
     """Where a ModelDeployment stands."""
@@ -145,7 +148,7 @@ class ResolvedModel(ApiModel):
     name: str = Field(description="Name of the registered model.")
     alias: str = Field("", description="The alias, when one was asked for.")
     version: str = Field(description="The version it stands for.")
-    digest: str = Field("unverified", description="Digest of the version's files; `unverified`: none is promised.")
+    digest: str = Field(UNVERIFIED, description="Digest of the version's files; `unverified`: none is promised.")
 
 
 class Policy(ApiModel):

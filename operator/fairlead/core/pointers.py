@@ -14,7 +14,7 @@ from fairlead.api.observed import ObservedRevision
 from fairlead.core.compare import digest_of
 from fairlead.core.findings import Finding, Symptoms, inspect
 from fairlead.core.refusals import refused_by_settings, refused_by_tenancy
-from fairlead.core.world import RegistryProblem, ServingWorld
+from fairlead.core.world import RegistryProblem, ServingWorld, Unanswered
 from fairlead.render.serving import revision_inputs
 
 QUARANTINE_LIMIT = 50
@@ -60,17 +60,17 @@ def refused_model(world: ServingWorld) -> Finding | None:
     return refused_by_tenancy("spec.model.name", spec.model.name, meta.namespace, world.allowed)
 
 
-def known_model(world: ServingWorld) -> ResolvedModel | RegistryProblem | None:
+def known_model(world: ServingWorld) -> ResolvedModel | RegistryProblem | Unanswered | None:
     """The registry's answer; while it gives none, the last one to the same question: an outage changes nothing."""
     asked, last = world.resource.spec.model, world.resource.status.model
-    if not asked or not isinstance(world.model, RegistryProblem) or not last:
+    if not asked or not isinstance(world.model, RegistryProblem | Unanswered) or not last:
         return world.model
     same = last.name == asked.name and last.alias == (asked.alias or "") and asked.version in (None, last.version)
     return last if same else world.model
 
 
-def find_target(world: ServingWorld) -> Target | Finding:
-    """The revision that the spec asks for, or why there is none."""
+def find_target(world: ServingWorld) -> Target | Finding | Unanswered:
+    """The revision that the spec asks for, or why there is none, or that this cannot be said yet."""
     spec = world.resource.spec
     image = spec.container.image if spec.container else None
     if refused := refused_by_settings(spec, spec.container, image, world.allowed):
@@ -80,6 +80,8 @@ def find_target(world: ServingWorld) -> Target | Finding:
     model = known_model(world)
     if isinstance(model, RegistryProblem):
         return Finding(model.reason, model.message)
+    if isinstance(model, Unanswered):
+        return model
     inputs = revision_inputs(spec, model)
     return Target(revision_name(world.resource.meta.name, digest_of(inputs)), inputs, model)
 

@@ -13,10 +13,8 @@ from fairlead.core.findings import SECOND_PULL_AFTER
 from fairlead.core.pointers import Pointers, current_pointers, find_target, next_pointers
 from fairlead.core.serving_children import applies, conflicts, deletions, wanted_children
 from fairlead.core.serving_status import next_deadline, project_status
-from fairlead.core.world import RegistryProblem, ServingWorld
+from fairlead.core.world import ServingWorld, Unanswered
 
-REGISTRY_POLL_SECONDS = 15.0
-"""How often an alias, and a registry that gave no answer, is asked again."""
 CONFLICT_POLL_SECONDS = 10.0
 _SLACK_SECONDS = 0.5
 
@@ -41,9 +39,6 @@ def _requeue(world: ServingWorld, pointers: Pointers, *, conflict: bool) -> floa
     if pointers.candidate:
         age = (world.now - pointers.candidate.since).total_seconds()
         waits.append(max(2.0, SECOND_PULL_AFTER.total_seconds() - age))
-    model = world.resource.spec.model
-    if model and (model.alias or isinstance(world.model, RegistryProblem)):
-        waits.append(REGISTRY_POLL_SECONDS)
     if conflict or world.refused:
         waits.append(CONFLICT_POLL_SECONDS)
     return max(0.0, min(waits)) + _SLACK_SECONDS if waits else None
@@ -55,6 +50,8 @@ def decide_serving(world: ServingWorld) -> Plan:
     if resource.meta.deleting:
         return Plan()  # the children go with their owner
     target = find_target(world)
+    if isinstance(target, Unanswered):
+        return Plan()  # the answer brings the key back
     old = current_pointers(world)
     pointers = next_pointers(world, target)
     wanted = list(wanted_children(world, pointers, target))

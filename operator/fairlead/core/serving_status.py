@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from fairlead.api.conditions import Condition, ConditionType, condition, merge_conditions
 from fairlead.api.model_deployment import (
+    UNVERIFIED,
     Arm,
     DeploymentPhase,
     ModelDeploymentStatus,
@@ -17,7 +18,7 @@ from fairlead.api.scalars import parse_limit
 from fairlead.core.effects import ObjectRef
 from fairlead.core.findings import Finding
 from fairlead.core.pointers import Pointers, Target, examine, known_model, refused_model
-from fairlead.core.world import RegistryProblem, ServingWorld
+from fairlead.core.world import RegistryProblem, ServingWorld, Unanswered
 from fairlead.render.serving import selector_labels
 
 _IMAGE_IDS_LIMIT = 10
@@ -172,9 +173,13 @@ def _resolved(world: ServingWorld) -> Condition | None:
         return condition(ConditionType.MODEL_RESOLVED, False, refused.reason, refused.message)
     if world.model is None:
         return None
+    if isinstance(world.model, Unanswered):
+        told = world.resource.status.conditions
+        return next((item for item in told if item.type == ConditionType.MODEL_RESOLVED), None)
     if isinstance(world.model, RegistryProblem):
         return condition(ConditionType.MODEL_RESOLVED, False, world.model.reason, world.model.message)
-    text = f"{world.model.name} version {world.model.version}"
+    promise = "no digest is promised for its files" if world.model.digest == UNVERIFIED else world.model.digest
+    text = f"{world.model.name} version {world.model.version}: {promise}"
     return condition(ConditionType.MODEL_RESOLVED, True, Reason.MODEL_RESOLVED, text)
 
 
@@ -233,7 +238,7 @@ def project_status(
             progress_deadline=resource.spec.rollout.progress_deadline,
             revision_history_limit=resource.spec.revision_history_limit,
         ),
-        model=None if isinstance(model, RegistryProblem) else model,
+        model=None if isinstance(model, RegistryProblem | Unanswered) else model,
         stable=_seen(world, pointers.stable),
         candidate=_seen(world, pointers.candidate),
         previous=_seen(world, pointers.previous),

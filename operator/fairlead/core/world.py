@@ -22,6 +22,11 @@ class RegistryProblem:
 
 
 @dataclass(frozen=True, slots=True)
+class Unanswered:
+    """The registry has been asked; its answer, or that there is none, is a matter of seconds."""
+
+
+@dataclass(frozen=True, slots=True)
 class ModelRule:
     """Registered models that namespaces may read, register and alias: glob patterns of both.
 
@@ -66,7 +71,7 @@ class ServingWorld:
     revisions: tuple[ObservedRevision, ...]
     workloads: Mapping[str, ObservedWorkload]
     pods: tuple[ObservedPod, ...]
-    model: ResolvedModel | RegistryProblem | None
+    model: ResolvedModel | RegistryProblem | Unanswered | None
     defaults: RenderDefaults
     allowed: Allowed
     retirement_grace_seconds: float

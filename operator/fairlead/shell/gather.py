@@ -30,12 +30,12 @@ from fairlead.core.world import (
     ServingWorld,
     TrainingWorld,
 )
-from fairlead.errors import RegistryError
 from fairlead.ports import Clock, Cluster, Registry
 from fairlead.render.defaults import RenderDefaults
 from fairlead.shell.cache import Cache
-from fairlead.shell.facts import gather_facts, problem_of
+from fairlead.shell.facts import gather_facts
 from fairlead.shell.keys import Key
+from fairlead.shell.models import Answer, Models
 
 _AFTER_THE_JOB = frozenset({TrainingPhase.GATING, TrainingPhase.REGISTERING, TrainingPhase.FAILED})
 
@@ -68,10 +68,11 @@ def _is_ours(body: Mapping[str, Any], uid: str) -> bool:
 class Gatherer:
     """Ports and cache -> worlds. Reads only."""
 
-    def __init__(self, cache: Cache, cluster: Cluster, registry: Registry, clock: Clock) -> None:
+    def __init__(self, cache: Cache, cluster: Cluster, registry: Registry, clock: Clock, models: Models) -> None:
         self._cache = cache
         self._cluster = cluster
         self._registry = registry
+        self._models = models
         self._clock = clock
 
     def _children(self, key: Key, uid: str, seen: Seen) -> dict[ObjectRef, Child]:
@@ -104,7 +105,7 @@ class Gatherer:
                 if item["kind"] == "Deployment"
             },
             pods=tuple(parse_pod(item) for item in self._pods(key) if controller_kind(item) == "ReplicaSet"),
-            model=await self._resolve(resource, frame),
+            model=self._resolve(key, resource, frame),
             defaults=frame.defaults,
             allowed=frame.allowed,
             retirement_grace_seconds=frame.retirement_grace_seconds,
@@ -113,16 +114,15 @@ class Gatherer:
             refused=seen.refused,
         )
 
-    async def _resolve(self, resource: ModelDeployment, frame: Frame) -> Any:
+    def _resolve(self, key: Key, resource: ModelDeployment, frame: Frame) -> Answer | None:
         asked = resource.spec.model
         if asked is None or resource.meta.deleting:
+            self._models.forget(key)
             return None
         if refused := refused_by_tenancy("spec.model.name", asked.name, resource.meta.namespace, frame.allowed):
-            return RegistryProblem(refused.reason, refused.message)  # not even whether it exists is told
-        try:
-            return await self._registry.resolve(asked)
-        except RegistryError as error:
-            return problem_of(error)
+            self._models.forget(key)  # not even whether it exists is told
+            return RegistryProblem(refused.reason, refused.message)
+        return self._models.resolve(key, asked)
 
     async def gather_training(self, key: Key, body: Mapping[str, Any], frame: Frame, seen: Seen) -> TrainingWorld:
         """The world of a TrainingJob. InvalidResource when it does not fit the schema."""

@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from fairlead.api.model_deployment import DeploymentPhase
 from fairlead.api.training_job import TrainingPhase
 
+OUTCOMES = ("ok", "not_found", "forbidden", "not_configured", "unavailable")
 RESULTS = ("settled", "retry", "invalid", "error")
 _PHASES: dict[str, list[str]] = {
     "ModelDeployment": [phase.value for phase in DeploymentPhase],
@@ -51,6 +52,15 @@ class Telemetry:
             ["kind"],
             registry=self.registry,
         )
+        self._registry_requests = Counter(
+            "fairlead_registry_requests_total",
+            "Requests to MLflow by outcome: ok, not_found, forbidden, not_configured, unavailable.",
+            ["outcome"],
+            registry=self.registry,
+        )
+        self._registry_duration = Histogram(
+            "fairlead_registry_request_duration_seconds", "Duration of a request to MLflow.", registry=self.registry
+        )
         self._dependencies = Gauge(
             "fairlead_dependency_up",
             "1 while a configured system beside the operator answers.",
@@ -65,6 +75,8 @@ class Telemetry:
         for kind in _PHASES:
             for result in RESULTS:
                 self._reconciles.labels(kind, result)
+        for outcome in OUTCOMES:
+            self._registry_requests.labels(outcome)
 
     def reconciled(self, kind: str, result: str, seconds: float) -> None:
         """A reconcile has ended."""
@@ -74,6 +86,11 @@ class Telemetry:
     def requested(self, verb: str, code: int) -> None:
         """A request to the API server was answered (or not: 0)."""
         self._requests.labels(verb, str(code)).inc()
+
+    def asked_registry(self, outcome: str, seconds: float) -> None:
+        """A request to MLflow was answered, or not."""
+        self._registry_requests.labels(outcome).inc()
+        self._registry_duration.observe(seconds)
 
     def missed(self, kind: str, count: int) -> None:
         """The watch had not told us of so many objects."""

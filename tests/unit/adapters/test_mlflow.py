@@ -9,7 +9,6 @@ from tests.unit.shell.in_memory import FakeClock
 
 from fairlead.adapters.mlflow import MlflowRegistry
 from fairlead.adapters.mlflow_answers import MlflowAlias, MlflowRun, MlflowVersion
-from fairlead.api.model_deployment import ModelRef, ResolvedModel
 from fairlead.errors import RegistryError
 
 NOW_MILLISECONDS = 1777896000000
@@ -42,9 +41,9 @@ def model(*aliases: tuple[str, str]) -> dict[str, Any]:
     return {"registered_model": {"name": "churn"} | ({"aliases": named} if named else {})}
 
 
-async def failure(bench: Bench, **asked: str) -> tuple[str, str]:
+async def failure(bench: Bench, version: str = "") -> tuple[str, str]:
     with pytest.raises(RegistryError) as caught:
-        await bench.registry.resolve(ModelRef(name="churn", **asked))
+        await (bench.registry.digest_tag("churn", version) if version else bench.registry.aliases("churn"))
     return caught.value.reason, str(caught.value)
 
 
@@ -62,42 +61,34 @@ async def test_the_check_tells_what_came_instead() -> None:
         await Bench({"registered-models/search": httpx.Response(503, text="no")}).registry.check()
 
 
-# -- resolving
+# -- registered models
 
 
-async def test_an_alias_is_the_version_that_it_points_at() -> None:
+async def test_all_aliases_of_a_model_are_one_request() -> None:
     bench = Bench({"registered-models/get": model(("champion", "2"), ("candidate", "7"))})
-    found = await bench.registry.resolve(ModelRef(name="churn", alias="candidate"))
-    assert found == ResolvedModel(name="churn", alias="candidate", version="7")
+    assert await bench.registry.aliases("churn") == {"champion": "2", "candidate": "7"}
     assert bench.sent == [("GET", "registered-models/get", {"name": "churn"})]
 
 
-async def test_a_version_is_itself_when_it_exists() -> None:
-    bench = Bench({"model-versions/get": {"model_version": {}}})
-    found = await bench.registry.resolve(ModelRef(name="churn", version="3"))
-    assert found == ResolvedModel(name="churn", version="3")
+async def test_a_model_without_aliases_has_none() -> None:
+    assert await Bench().registry.aliases("churn") == {}
 
 
-@pytest.mark.parametrize(("aliases", "known"), [((), "none"), ((("champion", "1"), ("beta", "2")), "beta, champion")])
-async def test_an_alias_that_is_missing_is_told_with_those_there_are(aliases: Any, known: str) -> None:
-    reason, text = await failure(Bench({"registered-models/get": model(*aliases)}), alias="candidate")
-    assert reason == "ModelAliasNotFound"
-    assert text == f"spec.model.alias: expected an alias of churn ({known}), got candidate"
+async def test_a_version_tells_the_tag_with_its_digest() -> None:
+    tags = [{"key": "other", "value": "x"}, {"key": "fairlead.model.digest", "value": "sha256:1"}]
+    bench = Bench({"model-versions/get": [{"model_version": {"tags": tags}}, {"model_version": {}}]})
+    assert await bench.registry.digest_tag("churn", "3") == "sha256:1"
+    assert await bench.registry.digest_tag("churn", "3") == ""
+    assert bench.sent[0] == ("GET", "model-versions/get", {"name": "churn", "version": "3"})
 
 
-async def test_a_model_that_is_missing_is_told_by_name() -> None:
-    answers = {"registered-models/get": MISSING, "model-versions/get": MISSING}
-    for asked in ({"alias": "candidate"}, {"version": "3"}):
-        reason, text = await failure(Bench(answers), **asked)
-        assert (reason, text) == (
-            "ModelNotFound",
-            "spec.model.name: expected a registered model of MLflow, got churn",
-        )
-
-
-async def test_a_version_that_is_missing_is_told_apart_from_its_model() -> None:
-    bench = Bench({"model-versions/get": MISSING, "registered-models/get": model()})
-    assert await failure(bench, version="3") == (
+async def test_a_model_and_a_version_that_are_missing_are_told_by_name() -> None:
+    bench = Bench({"registered-models/get": MISSING, "model-versions/get": MISSING})
+    assert await failure(bench) == (
+        "ModelNotFound",
+        "spec.model.name: expected a registered model of MLflow, got churn",
+    )
+    assert await failure(bench, "3") == (
         "ModelVersionNotFound",
         "spec.model.version: expected a version of churn, got 3",
     )
@@ -120,13 +111,13 @@ async def test_a_version_that_is_missing_is_told_apart_from_its_model() -> None:
     ],
 )
 async def test_an_answer_that_is_no_answer_has_a_word_and_what_was_said(answer: Any, reason: str, said: str) -> None:
-    found, text = await failure(Bench({"registered-models/get": answer}), alias="candidate")
+    found, text = await failure(Bench({"registered-models/get": answer}))
     assert found == reason
     assert said in text
 
 
 async def test_a_long_error_is_cut() -> None:
-    _, text = await failure(Bench({"registered-models/get": httpx.Response(500, text="x" * 9000)}), alias="a")
+    _, text = await failure(Bench({"registered-models/get": httpx.Response(500, text="x" * 9000)}))
     assert len(text) < 400
 
 
@@ -355,7 +346,7 @@ async def test_an_alias_is_set() -> None:
 @pytest.mark.parametrize(
     ("path", "answer", "ask"),
     [
-        ("registered-models/get", {}, lambda it: it.resolve(ModelRef(name="churn", alias="a"))),
+        ("registered-models/get", {}, lambda it: it.aliases("churn")),
         ("registered-models/get", {"registered_model": []}, lambda it: it.find_alias("churn", "a")),
         ("experiments/get-by-name", {"experiment": {}}, lambda it: it.find_runs("u", "team")),
         ("runs/search", {"runs": [{}]}, lambda it: it.find_runs("u", "team")),

@@ -1,12 +1,15 @@
 """One request: how long it may take, what it carries, and how a search in pages becomes one."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import httpx
 import pytest
+from tests.unit.shell.in_memory import FakeClock
 
+from fairlead.adapters.mlflow_answers import Missing
 from fairlead.adapters.mlflow_http import TIMEOUT_SECONDS, MlflowHttp
 from fairlead.errors import RegistryError
 
@@ -21,7 +24,7 @@ def opened(
     timeout_seconds: float = TIMEOUT_SECONDS,
 ) -> MlflowHttp:
     client = httpx.AsyncClient(transport=httpx.MockTransport(answer))
-    return MlflowHttp(url, client, authorization, timeout_seconds)
+    return MlflowHttp(url, client, authorization, timeout_seconds, clock=FakeClock(), observe=lambda *_: None)
 
 
 async def failure(http: MlflowHttp) -> tuple[str, str]:
@@ -114,8 +117,38 @@ async def test_a_search_without_end_is_read_so_far() -> None:
 
 
 async def test_a_request_has_a_time_out_and_is_never_redirected() -> None:
-    http = MlflowHttp(URL, None, lambda: "", 5.0)
+    http = MlflowHttp(URL, None, lambda: "", 5.0, clock=FakeClock(), observe=lambda *_: None)
     assert http._http.timeout.read == 5.0
     assert not http._http.follow_redirects
     await http.close()
     assert http._http.is_closed
+
+
+async def test_each_request_is_observed_with_its_outcome() -> None:
+    seen: list[tuple[str, float]] = []
+    missing = httpx.Response(404, json={"error_code": "RESOURCE_DOES_NOT_EXIST"})
+    answers = iter([httpx.Response(200, json={}), missing, httpx.Response(403), httpx.Response(500)])
+    client = httpx.AsyncClient(transport=httpx.MockTransport(lambda _: next(answers)))
+    for url in (*[URL] * 4, ""):
+        http = MlflowHttp(
+            url, client, lambda: "", 5.0, clock=FakeClock(), observe=lambda outcome, took: seen.append((outcome, took))
+        )
+        with contextlib.suppress(RegistryError, Missing):
+            await http.call("GET", "/x")
+    words = ["ok", "not_found", "forbidden", "unavailable", "not_configured"]
+    assert seen == [(word, 0.0) for word in words]
+
+
+async def test_a_request_that_is_given_up_has_had_no_answer() -> None:
+    seen: list[str] = []
+
+    async def never(_: httpx.Request) -> httpx.Response:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    client = httpx.AsyncClient(transport=httpx.MockTransport(never))
+    http = MlflowHttp(URL, client, lambda: "", 5.0, clock=FakeClock(), observe=lambda outcome, _: seen.append(outcome))
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.01):
+            await http.call("GET", "/x")
+    assert seen == ["unavailable"]

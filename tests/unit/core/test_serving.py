@@ -12,7 +12,7 @@ from fairlead.api.model_deployment import ResolvedModel
 from fairlead.api.reasons import Reason
 from fairlead.core.effects import Apply, Plan, WriteStatus
 from fairlead.core.serving import decide_serving
-from fairlead.core.world import Allowed, RegistryProblem
+from fairlead.core.world import Allowed, RegistryProblem, Unanswered
 from fairlead.render.defaults import RenderDefaults
 from fairlead.render.serving import object_labels
 
@@ -259,7 +259,7 @@ def test_a_model_that_the_registry_does_not_know_starts_nothing_and_is_asked_for
     assert world.condition("ModelResolved") == ("False", "ModelAliasNotFound")
     assert world.condition("Stalled") == ("True", "ModelAliasNotFound")
     assert world.status.phase == "Failed"
-    assert world.requeue is not None and world.requeue <= 16
+    assert world.requeue is None
     world.model = version("1")
     world.settle(10)
     assert (world.status.phase, world.condition("ModelResolved")) == ("Stable", ("True", "ModelResolved"))
@@ -312,12 +312,41 @@ def test_another_alias_of_the_same_version_is_the_same_revision() -> None:
     assert world.status.model and world.status.model.alias == "champion"
 
 
-def test_an_alias_is_polled_and_a_version_is_not() -> None:
-    assert served_model().plan().requeue_after_seconds == 15.5
-    world = ServingSimulation(model={"name": "churn", "version": "1"})
-    world.model = ResolvedModel(name="churn", version="1")
-    world.settle(10)
+def test_a_settled_model_is_looked_at_again_only_when_an_answer_changes() -> None:
+    world = served_model()
+    world.settle(60)
     assert world.plan() == Plan()
+
+
+def test_while_the_first_answer_is_on_its_way_nothing_is_decided() -> None:
+    world = ServingSimulation(model=MODEL)
+    world.model = Unanswered()
+    assert world.plan() == Plan()
+
+
+def test_while_the_answer_is_on_its_way_the_last_one_to_the_same_question_counts() -> None:
+    world = served_model()
+    world.settle(60)
+    world.model = Unanswered()
+    assert world.plan() == Plan(), "a new leader writes nothing before it has heard the registry"
+    world.cluster.lose("Deployment", world.selected())
+    world.settle(10)
+    assert (world.condition("Ready"), world.condition("ModelResolved")) == (
+        ("True", "Serving"),
+        ("True", "ModelResolved"),
+    )
+    world.edit(model={"name": "churn", "alias": "champion"})
+    assert world.plan() == Plan()
+
+
+def test_a_digest_that_becomes_known_makes_a_revision_that_checks_it() -> None:
+    world = served_model()
+    old = world.revision
+    digest = "sha256:" + "0" * 64
+    world.model = version("1").model_copy(update={"digest": digest})
+    world.settle(10)
+    assert world.status.stable and world.status.stable.digest == digest
+    assert world.selected() == world.revision != old
 
 
 def test_the_spec_of_stable_again_calls_the_candidate_off() -> None:

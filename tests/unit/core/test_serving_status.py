@@ -259,7 +259,7 @@ def test_the_registry_s_answer_is_kept_and_told() -> None:
     status = project(role(), body=with_model(), model=model)
     assert status.model == model
     assert table(status)["ModelResolved"] == ("True", "ModelResolved")
-    assert message(status, "ModelResolved") == "churn version 3"
+    assert message(status, "ModelResolved") == "churn version 3: no digest is promised for its files"
 
 
 def test_the_last_answer_stays_in_the_status_while_the_registry_gives_none() -> None:

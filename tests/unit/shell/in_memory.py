@@ -11,7 +11,6 @@ from tests.unit.builders import DEFAULTS, NOW, Body
 
 from fairlead.api.kinds import ResourceType
 from fairlead.api.manifests import Manifest
-from fairlead.api.model_deployment import ModelRef, ResolvedModel
 from fairlead.api.reasons import Reason
 from fairlead.core.world import Alias, Allowed, Run, Version
 from fairlead.errors import FairleadError, RegistryError
@@ -108,7 +107,9 @@ class InMemoryCluster:
 class InMemoryRegistry:
     """ports.Registry; `calls` keeps what was asked."""
 
-    answer: ResolvedModel | None = None
+    known: dict[str, str] | None = None
+    """Aliases of the one registered model; None: there is none."""
+    digests: dict[str, str] = field(default_factory=dict)
     run: Run | None = None
     models: list[tuple[str, str, str]] = field(default_factory=list)
     metrics: dict[str, float] = field(default_factory=dict)
@@ -124,11 +125,17 @@ class InMemoryRegistry:
         if self.down:
             raise RegistryError(Reason.REGISTRY_UNAVAILABLE, "no answer")
 
-    async def resolve(self, model: ModelRef) -> ResolvedModel:
-        self._call("resolve", model.name)
-        if self.answer is None:
+    async def aliases(self, model: str) -> Mapping[str, str]:
+        self._call("aliases", model)
+        if self.known is None:
             raise RegistryError(Reason.MODEL_NOT_FOUND, "no such model")
-        return self.answer
+        return self.known
+
+    async def digest_tag(self, model: str, version: str) -> str:
+        self._call("digest_tag", model, version)
+        if version not in self.digests:
+            raise RegistryError(Reason.MODEL_VERSION_NOT_FOUND, "no such version")
+        return self.digests[version]
 
     async def find_runs(self, uid: str, namespace: str) -> Sequence[Run]:
         self._call("find_runs", uid, namespace)

@@ -20,7 +20,6 @@ from tests.unit.builders import (
 )
 from tests.unit.shell.in_memory import FRAME, MD, TJ, FakeClock, InMemoryCluster, InMemoryRegistry
 
-from fairlead.api.model_deployment import ResolvedModel
 from fairlead.api.reasons import Reason
 from fairlead.api.resource import InvalidResource
 from fairlead.core.effects import ObjectRef
@@ -30,9 +29,12 @@ from fairlead.core.world import (
     Run,
     ServingWorld,
     TrainingWorld,
+    Unanswered,
 )
 from fairlead.shell.cache import Cache
-from fairlead.shell.gather import Gatherer, Seen
+from fairlead.shell.gather import Frame, Gatherer, Seen
+from fairlead.shell.models import Models
+from fairlead.shell.queue import WorkQueue
 
 RUN = Run("run-1", "1", "http://mlflow/run", "RUNNING")
 MODEL = {"name": "churn", "alias": "candidate"}
@@ -43,6 +45,12 @@ def versioned(body: Body, **labels: str) -> Body:
     return {**body, "metadata": {**meta, "labels": {**meta.get("labels", {}), **labels}}}
 
 
+def no_models(registry: InMemoryRegistry | None = None) -> Models:
+    """Answers of a registry that nobody asks until `run` is called."""
+    queue = WorkQueue(FakeClock(), jitter=lambda seconds: seconds)
+    return Models(registry or InMemoryRegistry(), queue, poll_seconds=15, jitter=lambda seconds: seconds)
+
+
 def cached(*bodies: Body) -> Cache:
     cache = Cache()
     for body in bodies:
@@ -51,11 +59,11 @@ def cached(*bodies: Body) -> Cache:
 
 
 async def serving(
-    body: Body, *objects: Body, registry: InMemoryRegistry | None = None, seen: Seen | None = None
+    body: Body, *objects: Body, models: Models | None = None, seen: Seen | None = None, frame: Frame = FRAME
 ) -> ServingWorld:
     cache = cached(*(versioned(item, **{"fairlead.dev/modeldeployment": "churn"}) for item in objects))
-    gatherer = Gatherer(cache, InMemoryCluster(), registry or InMemoryRegistry(), FakeClock())
-    return await gatherer.gather_serving(MD, body, FRAME, seen or Seen(foreign={}))
+    gatherer = Gatherer(cache, InMemoryCluster(), InMemoryRegistry(), FakeClock(), models or no_models())
+    return await gatherer.gather_serving(MD, body, frame, seen or Seen(foreign={}))
 
 
 async def training(
@@ -66,7 +74,7 @@ async def training(
     seen: Seen | None = None,
 ) -> TrainingWorld:
     cache = cached(*(versioned(item, **{"fairlead.dev/trainingjob": "fit"}) for item in objects))
-    gatherer = Gatherer(cache, cluster or InMemoryCluster(), registry or InMemoryRegistry(), FakeClock())
+    gatherer = Gatherer(cache, cluster or InMemoryCluster(), registry or InMemoryRegistry(), FakeClock(), no_models())
     return await gatherer.gather_training(TJ, body, FRAME, seen or Seen(foreign={}))
 
 
@@ -114,26 +122,29 @@ async def test_what_a_write_has_just_found_is_part_of_the_world() -> None:
     assert world.refused == "no"
 
 
-async def test_the_registry_is_asked_only_for_a_model() -> None:
-    registry = InMemoryRegistry(answer=ResolvedModel(name="churn", version="3"))
-    assert (await serving(serving_body(), registry=registry)).model is None
-    assert (await serving(serving_body(model=MODEL, deleting=True), registry=registry)).model is None
-    assert registry.calls == []
-    assert (await serving(serving_body(model=MODEL), registry=registry)).model == registry.answer
+async def test_a_model_is_asked_for_by_the_poller_and_the_reconcile_does_not_wait() -> None:
+    models = no_models()
+    world = await serving(serving_body(model=MODEL), models=models)
+    assert isinstance(world.model, Unanswered)
+    assert models.asking == {MD}
 
 
-async def test_a_model_that_is_not_allowed_is_not_asked_for() -> None:
-    registry = InMemoryRegistry(answer=ResolvedModel(name="churn", version="3"))
-    gatherer = Gatherer(Cache(), InMemoryCluster(), registry, FakeClock())
-    closed = replace(FRAME, allowed=Allowed(models=()))
-    world = await gatherer.gather_serving(MD, serving_body(model=MODEL), closed, Seen(foreign={}))
-    assert isinstance(world.model, RegistryProblem)
-    assert (world.model.reason, registry.calls) == (Reason.MODEL_NOT_ALLOWED, [])
-
-
-async def test_a_registry_that_says_no_is_a_fact_and_no_error() -> None:
-    found = (await serving(serving_body(model=MODEL))).model
-    assert found == RegistryProblem(Reason.MODEL_NOT_FOUND, "no such model")
+@pytest.mark.parametrize(
+    ("body", "frame"),
+    [
+        (serving_body(), FRAME),
+        (serving_body(model=MODEL, deleting=True), FRAME),
+        (serving_body(model=MODEL), replace(FRAME, allowed=Allowed(models=()))),
+    ],
+)
+async def test_nobody_asks_without_a_model_or_for_one_that_is_not_allowed(body: Body, frame: Frame) -> None:
+    models = no_models()
+    await serving(serving_body(model=MODEL), models=models)
+    world = await serving(body, models=models, frame=frame)
+    refused = isinstance(world.model, RegistryProblem) and world.model.reason is Reason.MODEL_NOT_ALLOWED
+    assert refused or world.model is None
+    assert refused is (frame is not FRAME)
+    assert models.asking == set()
 
 
 async def test_an_object_that_does_not_fit_the_schema_is_told_by_its_field() -> None:

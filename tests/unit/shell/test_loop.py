@@ -19,6 +19,7 @@ from fairlead.shell.cache import Cache
 from fairlead.shell.gather import Frame, Gatherer, Seen
 from fairlead.shell.keys import Key
 from fairlead.shell.loop import MOST_EFFECTS, Loop, Unsettled
+from fairlead.shell.models import Models
 from fairlead.shell.queue import WorkQueue
 from fairlead.shell.telemetry import Telemetry
 
@@ -48,10 +49,11 @@ class Bench:
         self.gone: list[Key] = []
         for body in self.cluster.world.objects.values():
             self.cache.put(body)
+        self.models = Models(self.registry, self.queue, poll_seconds=15, jitter=lambda seconds: seconds)
         self.loop = Loop(
             queue=self.queue,
             cache=self.cache,
-            gatherer=Gatherer(self.cache, self.cluster, self.registry, self.clock),
+            gatherer=Gatherer(self.cache, self.cluster, self.registry, self.clock, self.models),
             applier=Applier(self.cache, self.cluster, self.registry, self.clock),
             clock=self.clock,
             telemetry=self.telemetry,

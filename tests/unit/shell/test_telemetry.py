@@ -46,6 +46,15 @@ def test_requests_are_counted_by_verb_and_code() -> None:
     assert found[("fairlead_api_requests_total", "0", "apply")] == 1
 
 
+def test_requests_to_the_registry_are_counted_by_outcome_and_timed() -> None:
+    telemetry = Telemetry()
+    assert samples(telemetry)[("fairlead_registry_requests_total", "unavailable")] == 0
+    telemetry.asked_registry("unavailable", 4.0)
+    found = samples(telemetry)
+    assert found[("fairlead_registry_requests_total", "unavailable")] == 1
+    assert found[("fairlead_registry_request_duration_seconds_sum",)] == 4.0
+
+
 def test_what_the_watch_missed_is_counted_by_kind() -> None:
     telemetry = Telemetry()
     telemetry.missed("Pod", 3)

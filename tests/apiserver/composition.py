@@ -106,6 +106,10 @@ class MovedClock:
         """Seconds."""
         return time.monotonic() + self.ahead_seconds
 
+    def pass_by(self, **length: float) -> None:
+        """Move on."""
+        self.ahead_seconds += timedelta(**length).total_seconds()
+
     async def sleep(self, seconds: float) -> None:
         """Let others run; the time passes at once."""
         self.ahead_seconds += seconds

@@ -68,7 +68,7 @@ def reason(world: Objects) -> str:
 
 def test_deletion_in_mid_flight_leaves_nothing_behind(world: Objects, operator: OperatorProcess) -> None:
     create(world)
-    spec = {"container": {"image": "registry.example/trainer:1"}, "register": {"model": world.namespace}}
+    spec = {"container": {"image": "registry.example/trainer:1"}, "register": {"model": f"{world.namespace}-fit"}}
     world.create({"kind": "TrainingJob", "metadata": {"name": "fit"}, "spec": spec})
     eventually("a Job", lambda: world.names("Job"), seconds=10)
     world.merge("ModelDeployment", "web", {"spec": {"container": {"image": "registry.example/web:2"}}})
@@ -111,7 +111,7 @@ def _runs_on_a_node(world: Objects, job: str) -> str:
 
 def _train(world: Objects) -> str:
     """A TrainingJob `fit` whose trainer runs; the pod's name."""
-    spec = {"container": {"image": "registry.example/fit:1"}, "register": {"model": world.namespace}}
+    spec = {"container": {"image": "registry.example/fit:1"}, "register": {"model": f"{world.namespace}-fit"}}
     world.create({"kind": "TrainingJob", "metadata": {"name": "fit"}, "spec": spec})
     pod = _runs_on_a_node(world, "fit-1")
     eventually("it trains", lambda: _training(world)["phase"] == "Running", seconds=15)

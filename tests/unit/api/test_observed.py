@@ -137,3 +137,11 @@ def test_the_owner_is_the_controller_and_no_other_reference() -> None:
     assert owner_uid({"metadata": {"ownerReferences": references}}) == "ours"
     assert owner_uid({"metadata": {"ownerReferences": references[:1]}}) == ""
     assert owner_uid({"metadata": {}}) == ""
+
+
+def test_a_pod_tells_since_when_it_has_a_node() -> None:
+    placed = {"type": "PodScheduled", "status": "True", "lastTransitionTime": "2026-05-04T12:00:00Z"}
+    waits = {**placed, "status": "False", "reason": "Unschedulable"}
+    assert parse_pod(_pod({"conditions": [placed]})).scheduled == parse_time("2026-05-04T12:00:00Z")
+    assert parse_pod(_pod({"conditions": [waits]})).scheduled is None
+    assert parse_pod(_pod({})).scheduled is None

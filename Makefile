@@ -41,7 +41,7 @@ apiserver: $(VENV)/.ready  ## tests against a real etcd and kube-apiserver
 e2e: $(VENV)/.ready  ## tests on the whole cluster (root)
 	@$(PY) -m tests.tiers e2e
 
-bench-reconcile: $(VENV)/.ready  ## what 200 ModelDeployments at once cost; writes tests/bench/reconcile.md (3 min)
+bench-reconcile: $(VENV)/.ready  ## what 200 ModelDeployments at once cost; writes tests/bench/reconcile.md (5 min)
 	@$(PY) -m tests.bench
 
 generate: $(VENV)/.ready  ## write the CRDs and the reference pages from the API models

@@ -12,6 +12,8 @@ from fairlead_serving.server import serve
 from fairlead_serving.settings import parse_settings, termination_log
 from fairlead_serving.termination import LOAD_FAILED_EXIT_CODE, write_termination
 
+PORT_TAKEN_EXIT_CODE = 4
+
 _log = logging.getLogger("fairlead_serving")
 
 
@@ -24,8 +26,16 @@ def main(env: Mapping[str, str]) -> int:
         _log.error("settings refused", extra={"cause": str(error)})
         write_termination(termination_log(env), LoadReason.MODEL_LOAD_FAILED, str(error))
         return LOAD_FAILED_EXIT_CODE
-    return asyncio.run(serve(settings))
+    runner = asyncio.Runner()  # not closed: that would wait for a thread in which the model may be stuck
+    try:
+        return runner.run(serve(settings))
+    except OSError as error:
+        _log.error("port not free", extra={"port": settings.port, "cause": error.strerror or str(error)})
+        return PORT_TAKEN_EXIT_CODE
 
 
 if __name__ == "__main__":
-    sys.exit(main(os.environ))
+    code = main(os.environ)
+    sys.stdout.flush()
+    # Nothing is left to do, and a thread of the model, which may never end, must not keep the process.
+    os._exit(code)

@@ -1,42 +1,32 @@
-"""The routes: the Open Inference Protocol v2 in JSON, and /metrics."""
+"""The routes: Open Inference Protocol v2 in JSON, MLflow's scoring protocol, /metrics and the server's own pages."""
 
-from concurrent.futures import Executor
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
-from time import perf_counter
+from pathlib import Path
 
 from fastapi import APIRouter, FastAPI, Request, Response
-from fastapi.responses import JSONResponse
+from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from fairlead_serving.errors import RequestRefused
-from fairlead_serving.inference import encode, infer, read_body, refusal
+from fairlead_serving.endpoint import JSON_TYPE, Endpoint, failure
+from fairlead_serving.inference import infer, score, score_csv
 from fairlead_serving.lifecycle import Lifecycle, Phase
-from fairlead_serving.metrics import ErrorClass, Metrics
-from fairlead_serving.settings import Settings
+from fairlead_serving.manual import describe_api, render_page
+from fairlead_serving.metrics import ErrorClass, Metrics, Protocol
+from fairlead_serving.settings import UNVERIFIED, Settings
+from fairlead_serving.waiting import WaitingLine
 
-_INFER_BODY = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/json": {
-                "schema": {"type": "object", "required": ["inputs"]},
-                "example": {
-                    "inputs": [{"name": "input", "datatype": "FP64", "shape": [1, 4], "data": [5.1, 3.5, 1.4, 0.2]}]
-                },
-            }
-        },
-    }
-}
 PLATFORM = "mlflow_sklearn"
 
 
 def package_version() -> str:
-    """The server's version; "dev" when it runs from its sources."""
+    """The server's version: of the installed package, else of the file that the image carries, else "dev"."""
     try:
         return version("fairlead")
     except PackageNotFoundError:
-        return "dev"
+        stamp = Path(__file__).with_name("VERSION")
+        return stamp.read_text(encoding="utf-8").strip() if stamp.is_file() else "dev"
 
 
 class CloseWhenDraining:
@@ -60,15 +50,21 @@ class CloseWhenDraining:
 class Routes:
     """The handlers, with what they share."""
 
-    def __init__(self, settings: Settings, lifecycle: Lifecycle, metrics: Metrics, threads: Executor) -> None:
+    def __init__(self, settings: Settings, lifecycle: Lifecycle, metrics: Metrics, line: WaitingLine) -> None:
         self._settings = settings
         self._lifecycle = lifecycle
         self._metrics = metrics
-        self._threads = threads
+        self._endpoint = Endpoint(settings, lifecycle, metrics, line)
+        self._infer = partial(infer, name=settings.served_name, version=settings.model_version)
+        self._version = package_version()
 
     async def server_metadata(self) -> dict[str, object]:
         """Name and version of the server."""
-        return {"name": "fairlead-serving", "version": package_version(), "extensions": []}
+        return {"name": "fairlead-serving", "version": self._version, "extensions": []}
+
+    async def server_version(self) -> PlainTextResponse:
+        """The server's version as text."""
+        return PlainTextResponse(self._version)
 
     async def live(self) -> dict[str, bool]:
         """200 as long as the process answers."""
@@ -77,11 +73,16 @@ class Routes:
     async def ready(self) -> JSONResponse:
         """200 when the model is loaded and the server is not about to stop, else 503."""
         ready = self._lifecycle.ready
-        return JSONResponse({"ready": ready, "phase": self._lifecycle.phase}, 200 if ready else 503)
+        body = {"live": True, "ready": ready, "phase": self._lifecycle.phase}
+        return JSONResponse(body, 200 if ready else 503)
 
     async def metrics(self) -> Response:
         """Prometheus' text format."""
         return Response(self._metrics.render(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    async def models(self) -> dict[str, list[str]]:
+        """The one model that this server has."""
+        return {"models": [self._settings.served_name]}
 
     async def model_ready(self, name: str, version: str | None = None) -> JSONResponse:
         """200 when the named model answers, else 503."""
@@ -89,41 +90,45 @@ class Routes:
         ready = self._lifecycle.ready
         return JSONResponse({"name": name, "ready": ready}, 200 if ready else 503)
 
-    async def model_metadata(self, name: str, version: str | None = None) -> JSONResponse:
+    async def model_metadata(self, name: str, version: str | None = None) -> Response:
         """What the model takes and gives."""
         self._check_name(name, version)
         if (model := self._lifecycle.model) is None:
-            return self._not_ready()
+            return self._endpoint.not_ready().response()
+        served = self._settings
+        about = {"model": served.model_name, "digest": served.model_digest, "backend": "scikit-learn"}
+        about |= {"format": model.serialization, "verified": str(served.model_digest != UNVERIFIED).lower()}
         return JSONResponse(
             {
                 "name": name,
-                "versions": [self._settings.model_version],
+                "versions": [served.model_version],
                 "platform": PLATFORM,
                 "inputs": model.features.describe(),
                 "outputs": [output.describe() for output in model.outputs],
-                "parameters": {"model": self._settings.model_name, "digest": self._settings.model_digest},
+                "parameters": about,
             }
         )
 
     async def infer(self, request: Request, name: str, version: str | None = None) -> Response:
-        """Predict."""
-        started = perf_counter()
+        """Predict, by the Open Inference Protocol."""
         try:
             self._check_name(name, version)
-            body = await read_body(request, self._settings.max_body_bytes)
         except HTTPException as error:
-            self._metrics.answered(error.status_code, ErrorClass.CLIENT, perf_counter() - started)
+            self._metrics.answered(Protocol.OIP, error.status_code, ErrorClass.CLIENT, 0.0)
             raise
-        except RequestRefused as error:
-            answer = refusal(error)
-        else:
-            if (model := self._lifecycle.model) is None:
-                self._metrics.answered(503, ErrorClass.OVERLOAD, perf_counter() - started)
-                return self._not_ready()
-            answer = await infer(model, body, name=name, version=self._settings.model_version, threads=self._threads)
-        self._metrics.answered(answer.status, answer.error_class, perf_counter() - started)
-        headers = {"connection": "close"} if answer.status == 413 else None
-        return Response(encode(answer), answer.status, headers, media_type="application/json")
+        return await self._endpoint.answer(request, Protocol.OIP, {JSON_TYPE: self._infer})
+
+    async def invocations(self, request: Request) -> Response:
+        """Predict, by MLflow's scoring protocol."""
+        return await self._endpoint.answer(request, Protocol.MLFLOW, {JSON_TYPE: score, "text/csv": score_csv})
+
+    async def openapi(self) -> JSONResponse:
+        """This server's interface, with the model's own inputs and an example."""
+        return JSONResponse(describe_api(self._settings, self._lifecycle, self._version))
+
+    async def docs(self) -> HTMLResponse:
+        """The same for people: one page that needs nothing from elsewhere."""
+        return HTMLResponse(render_page(self._settings, self._lifecycle, self._version))
 
     def _check_name(self, name: str, version: str | None) -> None:
         served, asked = self._settings, (name, version)
@@ -134,30 +139,36 @@ class Routes:
                 f"got {' version '.join(filter(None, asked))}",
             )
 
-    def _not_ready(self) -> JSONResponse:
-        return JSONResponse({"error": f"the model is {self._lifecycle.phase}"}, 503, {"Retry-After": "1"})
 
-
-async def _show_error(_: Request, error: Exception) -> JSONResponse:
+async def _show_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 -- the only kind that it is registered for
-    return JSONResponse({"error": error.detail}, error.status_code, error.headers)
+    text, headers = error.detail, tuple((error.headers or {}).items())
+    if text == "Not Found":
+        text = f"expected one of the paths that /docs lists, got {request.url.path}"
+    if error.status_code == 405:
+        text = f"expected {dict(headers).get('Allow', 'another method')}, got {request.method}"
+    return failure(error.status_code, ErrorClass.CLIENT, text, *headers).response()
 
 
-def build_app(settings: Settings, lifecycle: Lifecycle, metrics: Metrics, threads: Executor) -> ASGIApp:
+def build_app(settings: Settings, lifecycle: Lifecycle, metrics: Metrics, line: WaitingLine) -> ASGIApp:
     """The ASGI application; its documentation is at /docs."""
-    routes = Routes(settings, lifecycle, metrics, threads)
+    routes = Routes(settings, lifecycle, metrics, line)
     router = APIRouter()
-    router.add_api_route("/v2", routes.server_metadata, tags=["server"])
-    router.add_api_route("/v2/health/live", routes.live, tags=["server"])
-    router.add_api_route("/v2/health/ready", routes.ready, tags=["server"])
-    router.add_api_route("/metrics", routes.metrics, tags=["server"])
+    router.add_api_route("/v2", routes.server_metadata)
+    router.add_api_route("/v2/health/live", routes.live)
+    for path in ("/v2/health/ready", "/ping", "/health"):
+        router.add_api_route(path, routes.ready)
+    router.add_api_route("/version", routes.server_version)
+    router.add_api_route("/metrics", routes.metrics)
+    router.add_api_route("/openapi.json", routes.openapi)
+    router.add_api_route("/docs", routes.docs)
+    router.add_api_route("/v2/models", routes.models)
     for prefix in ("/v2/models/{name}", "/v2/models/{name}/versions/{version}"):
-        router.add_api_route(prefix, routes.model_metadata, tags=["model"])
-        router.add_api_route(prefix + "/ready", routes.model_ready, tags=["model"])
-        router.add_api_route(
-            prefix + "/infer", routes.infer, methods=["POST"], tags=["model"], openapi_extra=_INFER_BODY
-        )
-    app = FastAPI(title=f"Fairlead model server: {settings.served_name}", version=package_version())
+        router.add_api_route(prefix, routes.model_metadata)
+        router.add_api_route(prefix + "/ready", routes.model_ready)
+        router.add_api_route(prefix + "/infer", routes.infer, methods=["POST"])
+    router.add_api_route("/invocations", routes.invocations, methods=["POST"])
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     app.include_router(router)
     app.add_exception_handler(HTTPException, _show_error)
     return CloseWhenDraining(app, lifecycle)

@@ -1,32 +1,21 @@
 """The model in memory, and the one place where its code runs."""
 
-import json
-import warnings
-import zipfile
-from collections.abc import Callable, Iterator
+import traceback
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from fairlead_serving.errors import LoadError, ModelRaised, PickleNotAllowed, UntrustedTypes
+from fairlead_serving.errors import ModelRaised
 from fairlead_serving.features import FeatureSpec, Table
-from fairlead_serving.mlmodel import Column, ModelSpec, Serialization
 from fairlead_serving.tensors import Array, datatype_of
 
 PREDICT = "predict"
 PROBABILITIES = "probabilities"
-MAX_EXAMPLE_BYTES = 16 * 2**20
-
-
-class Estimator(Protocol):
-    """What every fitted scikit-learn model has."""
-
-    def predict(self, features: object) -> object:
-        """One answer per row."""
+_METHODS = {PREDICT: "predict", PROBABILITIES: "predict_proba"}
 
 
 @contextmanager
@@ -35,7 +24,8 @@ def models_own_code(doing: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # a model is somebody else's code and may raise anything
-        raise ModelRaised(f"{doing}: {type(error).__name__}: {str(error)[:500]}") from error
+        where = "".join(traceback.format_tb(error.__traceback__)[-3:])[-2000:]
+        raise ModelRaised(f"{doing}: {type(error).__name__}: {str(error)[:500]}", where) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,29 +43,35 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A loaded scikit-learn model with what it takes and gives."""
+    """A loaded scikit-learn model with what it takes and gives.
+
+    scoring_method is what MLflow's protocol calls; serialization is how the file was written.
+    """
 
     estimator: Any
     features: FeatureSpec
     takes_table: bool
     outputs: tuple[Output, ...]
+    scoring_method: str = "predict"
+    serialization: str = "skops"
 
     @property
     def output_names(self) -> tuple[str, ...]:
         """The outputs' names."""
         return tuple(output.name for output in self.outputs)
 
-    def predict(self, features: Table | Array, outputs: tuple[str, ...]) -> dict[str, Array]:
+    def predict(self, features: Table | Array, outputs: Sequence[str]) -> dict[str, Array]:
         """The named outputs for the rows of features. Raises ModelRaised."""
-        calls: dict[str, Callable[[object], object]] = {PREDICT: self.estimator.predict}
-        if PROBABILITIES in self.output_names:
-            calls[PROBABILITIES] = self.estimator.predict_proba
         given = self._arrange(features)
-        answers = {}
-        for name in outputs:
-            with models_own_code(name):
-                answers[name] = np.asarray(calls[name](given))
-        return answers
+        return {name: self._call(_METHODS[name], given) for name in outputs}
+
+    def score(self, features: Table | Array) -> Array:
+        """The answer of MLflow's scoring protocol for the rows of features. Raises ModelRaised."""
+        return self._call(self.scoring_method, self._arrange(features))
+
+    def _call(self, method: str, given: object) -> Array:
+        with models_own_code(method):
+            return np.asarray(getattr(self.estimator, method)(given))
 
     def _arrange(self, features: Table | Array) -> object:
         if isinstance(features, np.ndarray):
@@ -85,31 +81,19 @@ class Model:
         return np.column_stack(list(features.values()))
 
 
-def load_model(folder: Path, spec: ModelSpec, *, allow_pickle: bool, max_bytes: int) -> Model:
-    """Load the model of a folder. Raises LoadError, PickleNotAllowed or UntrustedTypes."""
-    file = _inside(folder, spec.path)
-    if spec.serialization is Serialization.SKOPS:
-        estimator = _load_skops(file, max_bytes)
-    elif allow_pickle:
-        estimator = _load_pickle(file)
-    else:
-        raise PickleNotAllowed(
-            f"{spec.path}: expected the skops format, got {spec.serialization}, which runs code when loaded; "
-            "save the model with mlflow.sklearn.log_model's default format"
-        )
-    if not callable(getattr(estimator, "predict", None)):
-        raise LoadError(f"{spec.path}: expected a model with predict(), got {type(estimator).__name__}")
-    names = [str(name) for name in getattr(estimator, "feature_names_in_", ())]
-    columns = spec.columns or tuple(Column(name, "any") for name in names)
-    return Model(
-        estimator=estimator,
-        features=FeatureSpec(columns=columns, width=getattr(estimator, "n_features_in_", None)),
-        takes_table=bool(names),
-        outputs=_outputs(estimator),
-    )
+def seen_outputs(answers: dict[str, Array]) -> tuple[Output, ...]:
+    """The outputs as the model really gave them; those that the protocol has no type for are left out."""
+    seen = []
+    for name, array in answers.items():
+        try:
+            seen.append(Output(name, datatype_of(array), (-1, *array.shape[1:])))
+        except ValueError:
+            continue
+    return tuple(seen)
 
 
-def _outputs(estimator: Any) -> tuple[Output, ...]:
+def expected_outputs(estimator: Any) -> tuple[Output, ...]:
+    """The outputs as the model's attributes tell them, before it has answered anything."""
     classes = getattr(estimator, "classes_", None)
     if not isinstance(classes, np.ndarray):
         return (Output(PREDICT, "FP64", (-1,)),)
@@ -117,81 +101,3 @@ def _outputs(estimator: Any) -> tuple[Output, ...]:
     if not hasattr(estimator, "predict_proba"):
         return (predict,)
     return (predict, Output(PROBABILITIES, "FP64", (-1, len(classes))))
-
-
-def _inside(folder: Path, path: PurePosixPath) -> Path:
-    file = (folder / path).resolve()
-    if not file.is_relative_to(folder.resolve()) or not file.is_file():
-        raise LoadError(f"{path}: expected a file in the model's folder, got none")
-    return file
-
-
-def _load_skops(file: Path, max_bytes: int) -> Any:
-    import skops.io  # noqa: PLC0415 -- takes seconds, and liveness has to answer meanwhile
-
-    try:
-        with zipfile.ZipFile(file) as archive:
-            unpacked_bytes = sum(info.file_size for info in archive.infolist())
-    except (OSError, zipfile.BadZipFile) as error:
-        raise LoadError(f"{file.name}: expected a skops file, got {error}") from error
-    if unpacked_bytes > max_bytes:
-        raise LoadError(f"{file.name}: expected at most {max_bytes} bytes unpacked, got {unpacked_bytes}")
-    try:
-        with models_own_code(f"loading {file.name}"):
-            untrusted = skops.io.get_untrusted_types(file=file)
-            # What the file or MLmodel say may be trusted is not asked: both come with the model.
-            if not untrusted:
-                return skops.io.load(file, trusted=[])
-    except ModelRaised as error:
-        raise LoadError(str(error)) from error
-    raise UntrustedTypes(
-        f"{file.name}: expected only types that skops trusts, got {', '.join(untrusted)[:300]}; "
-        "serve such a model, trees and forests among them, from a container of your own"
-    )
-
-
-def _load_pickle(file: Path) -> Any:
-    import cloudpickle  # type: ignore[import-untyped]  # noqa: PLC0415 -- allowed by the cluster's admin only
-
-    try:
-        with models_own_code(f"loading {file.name}"), file.open("rb") as stream:
-            return cloudpickle.load(stream)
-    except ModelRaised as error:
-        raise LoadError(str(error)) from error
-
-
-def warm_up(model: Model, folder: Path, spec: ModelSpec) -> int:
-    """Predict on the model's own example; the rows that it had, 0 without one. Raises LoadError."""
-    if spec.example is None:
-        return 0
-    features = _read_example(_inside(folder, spec.example), spec.example)
-    if features is None:
-        return 0
-    try:
-        with warnings.catch_warnings():
-            answers = _predict_example(model, features)
-    except ModelRaised as error:
-        raise LoadError(f"warm-up on {spec.example}: expected answers, got {error}") from error
-    return len(answers[PREDICT])
-
-
-def _predict_example(model: Model, features: pd.DataFrame | Array) -> dict[str, Array]:
-    if isinstance(features, pd.DataFrame):
-        table = {str(name): features[name].to_numpy() for name in features.columns}
-        return model.predict(table, model.output_names)
-    return model.predict(features, model.output_names)
-
-
-def _read_example(file: Path, name: PurePosixPath) -> pd.DataFrame | Array | None:
-    """The example as table or matrix; None for the forms that are for other kinds of models."""
-    if file.stat().st_size > MAX_EXAMPLE_BYTES:
-        return None
-    try:
-        document = json.loads(file.read_bytes())
-        if "dataframe_split" in document:
-            return pd.DataFrame(**document["dataframe_split"])
-        if isinstance(document.get("inputs"), list):
-            return np.asarray(document["inputs"])
-    except (ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise LoadError(f"{name}: expected an example as MLflow writes it, got {str(error)[:200]}") from error
-    return None

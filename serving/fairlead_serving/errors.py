@@ -60,7 +60,11 @@ class SettingsError(Exception):
 
 
 class ModelRaised(Exception):
-    """The model's own code raised on an input that fits its signature."""
+    """The model's own code raised on an input that fits its signature; where is the end of the traceback."""
+
+    def __init__(self, message: str, where: str = "") -> None:
+        super().__init__(message)
+        self.where = where
 
 
 _SHOWN_CHARACTERS = 200
@@ -75,3 +79,23 @@ class RequestRefused(Exception):
         self.got = got if len(got) <= _SHOWN_CHARACTERS else got[:_SHOWN_CHARACTERS] + "..."
         self.status = status
         super().__init__(f"{field}: expected {expected}, got {self.got}")
+
+
+class SignatureViolated(RequestRefused):
+    """A well-formed request whose values do not fit the model's signature."""
+
+    def __init__(self, field: str, expected: str, got: str) -> None:
+        super().__init__(field, expected, got, status=422)
+
+
+class Overloaded(Exception):
+    """Too many requests wait already."""
+
+    def __init__(self, waiting: int, retry_after_seconds: int) -> None:
+        super().__init__(f"{waiting} requests wait already")
+        self.waiting = waiting
+        self.retry_after_seconds = retry_after_seconds
+
+
+class DeadlineExceeded(Exception):
+    """The model did not answer within the request's deadline."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from fairlead_serving.backend import Model
+    from fairlead_serving.example import Example
 
 
 class Phase(StrEnum):
@@ -24,15 +25,17 @@ class Lifecycle:
 
     phase: Phase = Phase.LOADING
     model: Model | None = None
+    example: Example | None = None
 
     @property
     def ready(self) -> bool:
         """Whether new traffic is wanted. A draining server still answers, but wants none."""
         return self.phase is Phase.READY
 
-    def loaded(self, model: Model) -> None:
-        """The model can answer."""
+    def loaded(self, model: Model, example: Example | None = None) -> None:
+        """The model can answer; example holds rows that it has answered already."""
         self.model = model
+        self.example = example
         if self.phase is Phase.LOADING:
             self.phase = Phase.READY
 

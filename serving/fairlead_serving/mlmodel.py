@@ -1,7 +1,7 @@
 """The MLmodel file: what a model is made of. It comes from the registry, so nothing in it is trusted."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
@@ -22,12 +22,25 @@ class Serialization(StrEnum):
     CLOUDPICKLE = "cloudpickle"
 
 
+PREDICT_METHODS = ("predict", "predict_proba", "predict_log_proba", "decision_function")
+"""What MLflow's `pyfunc_predict_fn` may name here: methods that take rows and give answers."""
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """A named input of the model and its MLflow type (`double`, `long`, `string`, ...)."""
 
     name: str
     type: str
+    required: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class TensorInput:
+    """An input without names: numpy's name of its type, and the columns of a row (None: any number)."""
+
+    dtype: str = "float64"
+    width: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +50,10 @@ class ModelSpec:
     path: PurePosixPath
     serialization: Serialization
     columns: tuple[Column, ...] = ()
+    tensor: TensorInput | None = None
     example: PurePosixPath | None = None
     sklearn_version: str = ""
+    predict_method: str = PREDICT_METHODS[0]
 
 
 def read_mlmodel(folder: Path) -> ModelSpec:
@@ -64,12 +79,15 @@ def parse_mlmodel(content: bytes) -> ModelSpec:
     if "sklearn" not in flavors:
         raise UnsupportedFlavor(f"MLmodel flavors: expected sklearn, got {sorted(map(str, flavors))}")
     sklearn = _mapping(flavors["sklearn"], "MLmodel flavors.sklearn")
+    inputs = _inputs(document.get("signature"))
     return ModelSpec(
         path=_relative_path(sklearn.get("pickled_model"), "MLmodel flavors.sklearn.pickled_model"),
         serialization=_serialization(sklearn.get("serialization_format")),
-        columns=_columns(document.get("signature")),
+        columns=_columns(inputs),
+        tensor=_tensor(inputs),
         example=_example(document.get("saved_input_example_info")),
         sklearn_version=str(sklearn.get("sklearn_version", ""))[:50],
+        predict_method=_predict_method(flavors.get("python_function")),
     )
 
 
@@ -96,8 +114,8 @@ def _serialization(value: object) -> Serialization:
         ) from None
 
 
-def _columns(signature: object) -> tuple[Column, ...]:
-    """The named columns of a signature; none for a model without one, or with a tensor as its input."""
+def _inputs(signature: object) -> Sequence[Mapping[str, object]]:
+    """The entries of a signature's inputs; none for a model without one."""
     inputs = signature.get("inputs") if isinstance(signature, dict) else None
     if inputs is None:
         return ()
@@ -107,15 +125,44 @@ def _columns(signature: object) -> tuple[Column, ...]:
         raise LoadError(f"MLmodel signature.inputs: expected JSON text, got {str(error)[:200]}") from error
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise LoadError("MLmodel signature.inputs: expected a list of objects")
-    if any(entry.get("type") == "tensor" for entry in entries):
+    return entries
+
+
+def _columns(entries: Sequence[Mapping[str, object]]) -> tuple[Column, ...]:
+    """The named columns of a signature; none where a tensor is the input, or columns that have no names."""
+    names = [entry.get("name", "") for entry in entries]
+    if any(entry.get("type") == "tensor" for entry in entries) or not all(names):
         return ()
-    columns = tuple(Column(name=entry.get("name", ""), type=str(entry.get("type"))) for entry in entries)
-    names = [column.name for column in columns]
-    if not all(isinstance(name, str) and name for name in names):
-        return ()  # columns without names: the model takes a matrix
-    if len(set(names)) != len(names):
+    if len(set(map(str, names))) != len(names):
         raise LoadError("MLmodel signature.inputs: expected every name once, got a name twice")
-    return columns
+    return tuple(
+        Column(str(name), str(entry.get("type")), required=entry.get("required") is not False)
+        for name, entry in zip(names, entries, strict=True)
+    )
+
+
+def _tensor(entries: Sequence[Mapping[str, object]]) -> TensorInput | None:
+    if len(entries) != 1 or entries[0].get("type") != "tensor":
+        return None
+    spec = _mapping(entries[0].get("tensor-spec"), "MLmodel signature.inputs.tensor-spec")
+    shape = spec.get("shape")
+    if not isinstance(shape, list) or not all(type(size) is int for size in shape):
+        raise LoadError(f"MLmodel signature.inputs.tensor-spec.shape: expected integers, got {str(shape)[:100]}")
+    width = shape[1] if len(shape) == 2 and shape[1] > 0 else None
+    return TensorInput(dtype=str(spec.get("dtype"))[:50], width=width)
+
+
+def _predict_method(pyfunc: object) -> str:
+    """The method behind MLflow's scoring protocol."""
+    method = pyfunc.get("predict_fn") if isinstance(pyfunc, dict) else None
+    if method is None:
+        return PREDICT_METHODS[0]
+    if method not in PREDICT_METHODS:
+        raise UnsupportedFlavor(
+            f"MLmodel flavors.python_function.predict_fn: expected one of {list(PREDICT_METHODS)}, "
+            f"got {str(method)[:100]!r}"
+        )
+    return str(method)
 
 
 def _example(info: object) -> PurePosixPath | None:

@@ -1,12 +1,14 @@
 """The server's life: listen, load, serve, drain."""
 
 import asyncio
+import importlib
 import logging
 import signal
 import socket
 from collections.abc import Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
+from math import ceil
 from typing import TYPE_CHECKING
 
 import uvicorn
@@ -19,9 +21,11 @@ from fairlead_serving.metrics import Metrics
 from fairlead_serving.mlmodel import read_mlmodel
 from fairlead_serving.settings import Settings
 from fairlead_serving.termination import LOAD_FAILED_EXIT_CODE, write_termination
+from fairlead_serving.waiting import WaitingLine
 
 if TYPE_CHECKING:
     from fairlead_serving.backend import Model
+    from fairlead_serving.example import Example
 
 KEEP_ALIVE_SECONDS = 75
 """Longer than clients' pools usually keep an idle connection: the side that closes first loses no request."""
@@ -50,25 +54,39 @@ def listen(port: int) -> socket.socket:
 
 
 async def serve(settings: Settings) -> int:
-    """Serve until SIGTERM or SIGINT. The exit code: 0 after a drain, LOAD_FAILED_EXIT_CODE without a model."""
+    """Serve until SIGTERM or SIGINT. The exit code: 0 after a drain, LOAD_FAILED_EXIT_CODE without a model.
+
+    Raises OSError for a port that is not free. A thread of the model may still run afterwards.
+    """
     lifecycle = Lifecycle()
     stop = asyncio.Event()
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(signal_number, stop.set)
-    with ThreadPoolExecutor(1, "predict") as threads, listen(settings.port) as listener:
-        app = build_app(settings, lifecycle, Metrics(settings, lifecycle), threads)
-        config = uvicorn.Config(app, log_config=None, access_log=False, timeout_keep_alive=KEEP_ALIVE_SECONDS)
+    threads = ThreadPoolExecutor(1, "model")
+    line = WaitingLine(threads, limit=settings.max_waiting_requests)
+    metrics = Metrics(settings, lifecycle, lambda: line.in_flight)
+    with listen(settings.port) as listener:
+        config = uvicorn.Config(
+            build_app(settings, lifecycle, metrics, line),
+            log_config=None,
+            access_log=False,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=ceil(settings.request_deadline_seconds) + 1,
+        )
         http = _Http(config)
         answering = asyncio.create_task(http.serve([listener]))
         _log.info("listening", extra={"port": listener.getsockname()[1]})
-        code = await _load_then_wait(settings, lifecycle, threads, stop)
+        code = await _load_then_wait(settings, lifecycle, metrics, threads, stop)
         http.should_exit = True
         await answering
+    threads.shutdown(wait=False, cancel_futures=True)
     _log.info("stopped", extra={"exit_code": code})
     return code
 
 
-async def _load_then_wait(settings: Settings, lifecycle: Lifecycle, threads: Executor, stop: asyncio.Event) -> int:
+async def _load_then_wait(
+    settings: Settings, lifecycle: Lifecycle, metrics: Metrics, threads: Executor, stop: asyncio.Event
+) -> int:
     loading = asyncio.create_task(_load(settings, threads))
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait({loading, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -77,13 +95,16 @@ async def _load_then_wait(settings: Settings, lifecycle: Lifecycle, threads: Exe
         loading.cancel()
         return 0
     try:
-        lifecycle.loaded(loading.result())
+        model, example = loading.result()
     except LoadError as error:
         stopping.cancel()
         _log.error("model not loaded", extra={"reason": error.reason, "cause": str(error)})
         write_termination(settings.termination_log, error.reason, str(error))
         return LOAD_FAILED_EXIT_CODE
-    _log.info("ready", extra={"model": settings.model_name, "version": settings.model_version})
+    metrics.model_loaded(flavor=f"sklearn-{model.serialization}", backend="scikit-learn")
+    lifecycle.loaded(model, example)
+    known = {"model": settings.model_name, "version": settings.model_version, "digest": settings.model_digest}
+    _log.info("ready", extra=known)
     await stopping
     lifecycle.drain()
     _log.info("draining", extra={"delay_seconds": settings.drain_delay_seconds})
@@ -91,17 +112,12 @@ async def _load_then_wait(settings: Settings, lifecycle: Lifecycle, threads: Exe
     return 0
 
 
-async def _load(settings: Settings, threads: Executor) -> "Model":
+async def _load(settings: Settings, threads: Executor) -> "tuple[Model, Example | None]":
+    loop = asyncio.get_running_loop()
+    # In the thread, while the files come: pandas and scikit-learn take seconds, and liveness has to answer meanwhile.
+    importing = loop.run_in_executor(threads, importlib.import_module, "fairlead_serving.loading")
     await ensure_model(settings, settings.model_dir)
-    return await asyncio.get_running_loop().run_in_executor(threads, _load_from_disk, settings)
-
-
-def _load_from_disk(settings: Settings) -> "Model":
-    # Imported here, in the thread: pandas and scikit-learn take seconds, and liveness has to answer meanwhile.
-    from fairlead_serving.backend import load_model, warm_up  # noqa: PLC0415
-
     spec = read_mlmodel(settings.model_dir)
-    model = load_model(settings.model_dir, spec, allow_pickle=settings.allow_pickle, max_bytes=settings.max_model_bytes)
-    rows = warm_up(model, settings.model_dir, spec)
-    _log.info("model loaded", extra={"warm_up_rows": rows, "sklearn_version": spec.sklearn_version})
-    return model
+    loading = await importing
+    loaded: tuple[Model, Example | None] = await loop.run_in_executor(threads, loading.load_from_disk, settings, spec)
+    return loaded

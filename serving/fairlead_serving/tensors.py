@@ -52,28 +52,29 @@ class InferRequest:
 
 def parse_request(body: bytes) -> InferRequest:
     """Parse the body of an inference request. Raises RequestRefused with the field that does not fit."""
-    document = _parse_object(body)
+    document = parse_object(body)
     request_id = document.get("id")
     if request_id is not None and not isinstance(request_id, str):
-        raise RequestRefused("id", "a string", _shown(request_id))
+        raise RequestRefused("id", "a string", shown(request_id))
     inputs = tuple(_parse_tensor(entry, f"inputs[{i}]") for i, entry in enumerate(_entries(document, "inputs")))
     if not inputs:
         raise RequestRefused("inputs", "at least one tensor", "none")
     names = [tensor.name for tensor in inputs]
     if len(set(names)) != len(names):
-        raise RequestRefused("inputs", "every name once", _shown(names))
+        raise RequestRefused("inputs", "every name once", shown(names))
     outputs = _entries(document, "outputs") if document.get("outputs") is not None else []
     asked = tuple(_name(_fields(entry, f"outputs[{i}]"), f"outputs[{i}]") for i, entry in enumerate(outputs))
     return InferRequest(id=request_id, inputs=inputs, outputs=asked)
 
 
-def _parse_object(body: bytes) -> Mapping[str, object]:
+def parse_object(body: bytes) -> Mapping[str, object]:
+    """Parse a JSON object. Raises RequestRefused."""
     try:
         document = json.loads(body, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise RequestRefused("body", "JSON", str(error)) from error
     if not isinstance(document, dict):
-        raise RequestRefused("body", "a JSON object", _shown(document))
+        raise RequestRefused("body", "a JSON object", shown(document))
     return document
 
 
@@ -84,7 +85,7 @@ def _refuse_constant(name: str) -> float:
 def _entries(document: Mapping[str, object], field: str) -> list[object]:
     entries = document.get(field)
     if not isinstance(entries, list):
-        raise RequestRefused(field, "a list", _shown(entries))
+        raise RequestRefused(field, "a list", shown(entries))
     if len(entries) > MAX_TENSORS:
         raise RequestRefused(field, f"at most {MAX_TENSORS} entries", str(len(entries)))
     return entries
@@ -92,34 +93,43 @@ def _entries(document: Mapping[str, object], field: str) -> list[object]:
 
 def _fields(entry: object, field: str) -> Mapping[str, object]:
     if not isinstance(entry, dict):
-        raise RequestRefused(field, "an object", _shown(entry))
+        raise RequestRefused(field, "an object", shown(entry))
     return entry
 
 
 def _name(fields: Mapping[str, object], field: str) -> str:
     name = fields.get("name")
     if not isinstance(name, str) or not name:
-        raise RequestRefused(f"{field}.name", "a string", _shown(name))
+        raise RequestRefused(f"{field}.name", "a string", shown(name))
     return name
 
 
 def _parse_tensor(entry: object, field: str) -> Tensor:
     fields = _fields(entry, field)
     name = _name(fields, field)
+    _refuse_binary(fields.get("parameters"), f"{field}.parameters")
     datatype = fields.get("datatype")
     if not isinstance(datatype, str) or datatype not in _NUMPY_TYPES:
-        raise RequestRefused(f"{field}.datatype", f"one of {', '.join(DATATYPES)}", _shown(datatype))
+        raise RequestRefused(f"{field}.datatype", f"one of {', '.join(DATATYPES)}", shown(datatype))
     shape = _parse_shape(fields.get("shape"), f"{field}.shape")
     data = _flatten(fields.get("data"), shape, f"{field}.data")
     return Tensor(name, _to_array(data, datatype, f"{field}.data").reshape(shape))
 
 
+def _refuse_binary(parameters: object, field: str) -> None:
+    """Parameters are tolerated, but for the one that says that the data are not here."""
+    if isinstance(parameters, dict) and "binary_data_size" in parameters:
+        raise RequestRefused(
+            f"{field}.binary_data_size", "tensors as JSON in `data`", "the binary tensor extension", status=415
+        )
+
+
 def _parse_shape(shape: object, field: str) -> tuple[int, ...]:
     expected = "one or two positive integers: rows, or rows and columns"
     if not isinstance(shape, list) or len(shape) not in (1, 2):
-        raise RequestRefused(field, expected, _shown(shape))
+        raise RequestRefused(field, expected, shown(shape))
     if not all(type(size) is int and 0 < size < 2**31 for size in shape):
-        raise RequestRefused(field, expected, _shown(shape))
+        raise RequestRefused(field, expected, shown(shape))
     return tuple(shape)
 
 
@@ -127,7 +137,7 @@ def _flatten(data: object, shape: tuple[int, ...], field: str) -> list[object]:
     """Data in the shape's order, whether it came flat or as a list of rows."""
     count = math.prod(shape)
     if not isinstance(data, list):
-        raise RequestRefused(field, "a list", _shown(data))
+        raise RequestRefused(field, "a list", shown(data))
     if len(shape) == 2 and data and isinstance(data[0], list):
         if len(data) != shape[0] or not all(isinstance(row, list) and len(row) == shape[1] for row in data):
             raise RequestRefused(field, f"{shape[0]} rows of {shape[1]} values", "rows of another number or length")
@@ -142,7 +152,7 @@ def _to_array(data: Sequence[object], datatype: str, field: str) -> Array:
     types, expected = _JSON_TYPES[dtype.kind]
     for i, value in enumerate(data):
         if type(value) not in types:
-            raise RequestRefused(f"{field}[{i}]", f"{expected} for {datatype}", _shown(value))
+            raise RequestRefused(f"{field}[{i}]", f"{expected} for {datatype}", shown(value))
     try:
         with np.errstate(over="ignore"):
             array = np.array(data, dtype=dtype)
@@ -153,7 +163,8 @@ def _to_array(data: Sequence[object], datatype: str, field: str) -> Array:
     return array
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
+    """A value as the client wrote it, for the `got` of an error."""
     return "nothing" if value is None else json.dumps(value)
 
 

@@ -9,11 +9,14 @@ import platform
 import re
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.bench.measure import Measurement, Source, measure
+from tests.apiserver.mlflow_server import mlflow_server
+from tests.apiserver.registry_proxy import registry_proxy
+from tests.bench.measure import NAMESPACE, Measurement, Source, measure
 from tests.bench.report import summary, table
 from tests.cluster import versions
 
@@ -39,11 +42,36 @@ def circumstances() -> str:
     return f"{datetime.now(UTC):%Y-%m-%d}; {machine()}; {made_of}."
 
 
-def repeat(runs: int, count: int, source: Source) -> list[Measurement]:
+MODEL = f"{NAMESPACE}-model"
+"""Without a setting a namespace may use the models whose names begin with its own."""
+
+
+@contextmanager
+def containers() -> Iterator[Source]:
+    """A fleet of containers."""
+    yield Source()
+
+
+@contextmanager
+def one_model() -> Iterator[Source]:
+    """A fleet of the built-in server, all by one alias of one model of a real MLflow."""
+    with (
+        tempfile.TemporaryDirectory(prefix="fairlead-bench-") as folder,
+        mlflow_server(Path(folder)) as mlflow,
+        registry_proxy(mlflow.url) as proxy,
+    ):
+        mlflow.register(MODEL, "champion")
+        yield Source(MODEL, proxy.url, asked=lambda: dict(proxy.requests))
+
+
+FLEETS = {"containers": containers, "one model of a registry": one_model}
+
+
+def repeat(runs: int, count: int, fleet: Callable[[], AbstractContextManager[Source]]) -> list[Measurement]:
     """The runs, one after the other, each with a control plane of its own."""
     found = []
     for number in range(1, runs + 1):
-        with tempfile.TemporaryDirectory(prefix="fairlead-bench-") as folder:
+        with tempfile.TemporaryDirectory(prefix="fairlead-bench-") as folder, fleet() as source:
             found.append(measure(Path(folder), count, source))
         print(f"[bench] run {number} of {runs}: {summary(found[-1:])}", flush=True)
     return found
@@ -56,11 +84,12 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--out", type=Path, default=TABLE, help="where the table goes")
     given = parser.parse_args(arguments)
-    runs = repeat(given.runs, given.count, Source())
-    text = "\n".join([_HEAD, circumstances(), "", table(runs), "", f"`{summary(runs)}`", ""])
-    given.out.write_text(text)
-    print(table(runs))
-    print(summary(runs))
+    found = {title: repeat(given.runs, given.count, fleet) for title, fleet in FLEETS.items()}
+    sections = [f"## {title.capitalize()}\n\n{table(runs)}\n" for title, runs in found.items()]
+    line = summary(found["containers"])
+    given.out.write_text("\n".join([_HEAD, circumstances(), "", *sections, f"`{line}`", ""]))
+    print("\n".join(sections))
+    print(line)
     return 0
 
 

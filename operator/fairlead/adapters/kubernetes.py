@@ -34,6 +34,11 @@ def _explain(response: httpx.Response) -> str:
         return response.text[:_MESSAGE_LIMIT]
 
 
+_THE_OBJECT_S_FAULT = ("request is too large", "failed to create typed patch object")
+"""Answered with a 500, which elsewhere means "not now": an object that etcd cannot hold, and one with two list items
+of the same key, such as a user's volume under a name of ours. Source: what a 1.36 API server answered."""
+
+
 def raise_for(response: httpx.Response) -> None:
     """Sorts an error answer into the tree of errors.py."""
     code = response.status_code
@@ -42,6 +47,8 @@ def raise_for(response: httpx.Response) -> None:
     text = _explain(response)
     if code == 409:
         raise ReadAgain(text)
+    if code >= 500 and any(words in text for words in _THE_OBJECT_S_FAULT):
+        raise Refused(text, code=code)
     if code in (401, 429) or code >= 500:
         raise RetryLater(f"HTTP {code}: {text}")
     raise Refused(text, code=code)
@@ -120,6 +127,19 @@ class KubernetesCluster:
         response = await self.request("DELETE", BY_KIND[kind].path(namespace, name), body=body)
         if response.status_code != 404:
             raise_for(response)
+
+    async def suspend(self, kind: str, namespace: str, name: str, uid: str, *, on: bool) -> Mapping[str, Any]:
+        """Merge patch with a UID precondition: the rest of the object stays as whoever made it wrote it."""
+        change = {"metadata": {"uid": uid}, "spec": {"suspend": on}}
+        params = {"fieldManager": FIELD_MANAGER}
+        path = BY_KIND[kind].path(namespace, name)
+        response = await self.request(
+            "PATCH", path, body=change, content_type=_MERGE_PATCH, params=params, verb="patch"
+        )
+        if response.status_code == 404:
+            raise ReadAgain(_explain(response))
+        raise_for(response)
+        return _object(response)
 
     async def patch_status(
         self, kind: str, namespace: str, name: str, operations: Sequence[Mapping[str, Any]]

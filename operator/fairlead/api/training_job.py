@@ -136,13 +136,22 @@ class TrainingPolicy(ApiModel):
     )
 
 
+_FITS_A_VARIABLE = rules(
+    # Linux gives a process no variable of more than 128 KiB, and JSON spells a character with up to 6 bytes.
+    cel(
+        "self.map(name, size(name) + size(self[name])).sum() <= 20000",
+        "expected no more than 20000 characters in all, names included: put more into a file",
+    )
+)
+
+
 class TrainingJobSpec(PodFields):
     """What to train and where to register it. Immutable but for suspend and policy.ttlSecondsAfterFinished."""
 
     model_config = _immutable_but("suspend", "policy")
 
     container: TrainingContainer = Field(description="The container that trains.")
-    params: Annotated[dict[str, LongText], Field(max_length=64)] | None = Field(
+    params: Annotated[dict[str, LongText], Field(max_length=64, json_schema_extra=_FITS_A_VARIABLE)] | None = Field(
         None, description="Parameters for the trainer; it finds them as a JSON object in FAIRLEAD_PARAMS."
     )
     compute: Compute | None = Field(None, description="What the trainer runs on.")

@@ -30,8 +30,15 @@ def classifier(*, strings: bool = False) -> Pipeline:
     return make_pipeline(StandardScaler(), LogisticRegression(max_iter=500)).fit(features, answers)
 
 
-def write_model(folder: Path, estimator: Any, *, pickle: bool = False, document: dict[str, Any] | None = None) -> Path:
-    """Save an estimator with signature and example; document overrides what MLmodel says."""
+def write_model(
+    folder: Path,
+    estimator: Any,
+    *,
+    pickle: bool = False,
+    document: dict[str, Any] | None = None,
+    flavors: dict[str, Any] | None = None,
+) -> Path:
+    """Save an estimator with signature and example; document overrides what MLmodel says, flavors single flavors."""
     folder.mkdir(parents=True, exist_ok=True)
     name = "model.pkl" if pickle else "model.skops"
     if pickle:
@@ -42,7 +49,7 @@ def write_model(folder: Path, estimator: Any, *, pickle: bool = False, document:
     example = {"dataframe_split": {"columns": list(COLUMNS), "data": features.head(2).to_numpy().tolist()}}
     (folder / "serving_input_example.json").write_text(json.dumps(example))
     signature = [{"type": "double", "name": column, "required": True} for column in COLUMNS]
-    content = {
+    content: dict[str, Any] = {
         "flavors": {
             "python_function": {"loader_module": "mlflow.sklearn"},
             "sklearn": {
@@ -54,6 +61,7 @@ def write_model(folder: Path, estimator: Any, *, pickle: bool = False, document:
         "saved_input_example_info": {"serving_input_path": "serving_input_example.json", "type": "dataframe"},
         "signature": {"inputs": json.dumps(signature), "outputs": "[]", "params": None},
     }
+    content["flavors"] |= flavors or {}
     (folder / "MLmodel").write_text(yaml.safe_dump(content | (document or {})))
     return folder
 

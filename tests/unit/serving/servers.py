@@ -51,7 +51,7 @@ class ServerProcess:
 
 
 @contextmanager
-def server_process(tmp_path: Path, **env: str) -> Iterator[ServerProcess]:
+def server_process(tmp_path: Path, *, listens: bool = True, **env: str) -> Iterator[ServerProcess]:
     """Start the server with these variables on a free port; it is killed at the end if it still runs."""
     path = f"{ROOT}/serving"
     full = {
@@ -70,7 +70,8 @@ def server_process(tmp_path: Path, **env: str) -> Iterator[ServerProcess]:
     )
     server = ServerProcess(process)
     try:
-        server.read_until("listening")
+        if listens:
+            server.read_until("listening")
         yield server
     finally:
         process.kill()
@@ -118,16 +119,8 @@ def scripted_registry(script: Script, seen: list[Seen] | None = None) -> Iterato
         def log_message(self, format: str, *args: object) -> None:
             return
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with _listening(Handler) as url:
+        yield url
 
 
 PROXY = "/api/2.0/mlflow-artifacts/artifacts"
@@ -169,3 +162,44 @@ def folder_script(folder: Path, manifest: bytes | None = None) -> Script:
         return 404, json.dumps({"error_code": "RESOURCE_DOES_NOT_EXIST"}).encode()
 
     return script
+
+
+@contextmanager
+def faulty_proxy(upstream: str, fails: Callable[[str], bool]) -> Iterator[str]:
+    """A proxy in front of a real server that answers 503 to the requests (method and path) that fails names."""
+    client = httpx.Client(base_url=upstream, timeout=30, trust_env=False)
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            content = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+            if fails(f"{self.command} {self.path}"):
+                code, body = 503, b"out of order"
+            else:
+                answer = client.request(self.command, self.path, content=content)
+                code, body = answer.status_code, answer.content
+            self.send_response(code)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_PUT = do_GET
+
+        def log_message(self, format: str, *args: object) -> None:
+            return
+
+    with client, _listening(Handler) as url:
+        yield url
+
+
+@contextmanager
+def _listening(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

@@ -89,7 +89,7 @@ async def test_a_file_longer_than_listed_is_not_kept(remote: Path, tmp_path: Pat
     script = folder_script(remote)
 
     def answer(path: str) -> Reply:
-        return (200, b"x" * 10_000_000) if "/model.skops" in path else script(path)
+        return (200, b"x" * 300_000) if "/model.skops" in path else script(path)
 
     with scripted_registry(answer) as url, pytest.raises(RegistryUnavailable, match="expected the 256000 bytes"):
         await ensure_model(settings(url, LOAD_DEADLINE_SECONDS="1"), tmp_path / "model")

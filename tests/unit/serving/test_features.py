@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fairlead_serving.errors import RequestRefused
+from fairlead_serving.errors import SignatureViolated
 from fairlead_serving.features import FeatureSpec, to_features
-from fairlead_serving.mlmodel import Column
+from fairlead_serving.mlmodel import Column, TensorInput
 from fairlead_serving.tensors import Tensor
 
 TWO = FeatureSpec(columns=(Column("age", "long"), Column("income", "double")))
@@ -59,7 +59,7 @@ def test_without_columns_a_matrix_stays_a_matrix() -> None:
     ],
 )
 def test_inputs_of_another_form_are_refused(spec: FeatureSpec, inputs: list[Tensor], expected: str) -> None:
-    with pytest.raises(RequestRefused, match=expected):
+    with pytest.raises(SignatureViolated, match=expected):
         to_features(spec, inputs)
 
 
@@ -75,20 +75,25 @@ def test_inputs_of_another_form_are_refused(spec: FeatureSpec, inputs: list[Tens
         ([0.1], "f8", "float", True),
         ([1e39], "f8", "float", False),
         ([5], "i8", "double", True),
+        ([float("nan")], "f8", "float", True),
+        ([float("nan")], "f8", "long", False),
+        (["2026-11-23"], "O", "datetime", True),
+        (["x"], "O", "datetime", False),
         ([True], "?", "double", False),
         ([1], "i8", "boolean", False),
         (["a"], "O", "double", False),
         (["a"], "O", "string", True),
         ([1], "i8", "string", False),
-        (["a"], "O", "datetime", True),
+        (["a"], "O", "any", True),
     ],
 )
 def test_values_change_type_only_where_none_is_lost(values: list[Any], dtype: str, type_: str, fits: bool) -> None:
     spec = FeatureSpec(columns=(Column("c", type_),))
     if fits:
-        assert table(spec, tensor("c", values, dtype))["c"] == pytest.approx(values)
+        cast = table(spec, tensor("c", values, dtype))["c"]
+        assert len(cast) == 1 if type_ == "datetime" else cast == pytest.approx(values, nan_ok=True)
     else:
-        with pytest.raises(RequestRefused, match="column c: expected"):
+        with pytest.raises(SignatureViolated, match="column c: expected"):
             to_features(spec, [tensor("c", values, dtype)])
 
 
@@ -100,10 +105,35 @@ def test_integers_never_wrap_around(values: list[int], type_: str) -> None:
     spec = FeatureSpec(columns=(Column("c", type_),))
     try:
         assert table(spec, tensor("c", values, dtype))["c"] == values
-    except RequestRefused:
+    except SignatureViolated:
         assert max(map(abs, values)) >= 2**31
 
 
 def test_the_metadata_names_columns_or_a_matrix() -> None:
     assert TWO.describe()[0] == {"name": "age", "datatype": "INT64", "shape": [-1, 1]}
     assert FeatureSpec(width=4).describe() == [{"name": "input", "datatype": "FP64", "shape": [-1, 4]}]
+    optional = FeatureSpec(columns=(Column("a", "datetime"), Column("b", "boolean", required=False)))
+    assert [entry["datatype"] for entry in optional.describe()] == ["BYTES", "BOOL"]
+    assert FeatureSpec(width=2, dtype="float32").describe()[0]["datatype"] == "FP32"
+    assert FeatureSpec(dtype="str").describe()[0]["datatype"] == "BYTES"
+
+
+def test_a_tensor_signature_gives_its_type_and_its_width() -> None:
+    spec = FeatureSpec.of((), TensorInput("float32", 2), None)
+    features = to_features(spec, [tensor("x", [[1, 2]], "i8")])
+    assert isinstance(features, np.ndarray)
+    assert features.dtype == np.float32
+    with pytest.raises(SignatureViolated, match="input: expected INT64, got FP64 values that do not fit"):
+        to_features(FeatureSpec(dtype="int64"), [tensor("x", [[1.5]])])
+    assert FeatureSpec.of((), TensorInput(), 7).width == 7
+
+
+def test_text_stays_text_in_a_matrix_without_a_type() -> None:
+    features = to_features(FeatureSpec(width=1), [tensor("x", [["a"]], "O")])
+    assert isinstance(features, np.ndarray)
+    assert features.tolist() == [["a"]]
+
+
+def test_an_optional_column_may_be_missing() -> None:
+    spec = FeatureSpec(columns=(Column("age", "long"), Column("income", "double", required=False)))
+    assert table(spec, tensor("age", [1], "i8")) == {"age": [1]}

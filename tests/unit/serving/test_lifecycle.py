@@ -1,7 +1,7 @@
 from pathlib import Path
 
-from fairlead_serving.backend import load_model
 from fairlead_serving.lifecycle import Lifecycle, Phase
+from fairlead_serving.loading import load_model
 from fairlead_serving.mlmodel import read_mlmodel
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fairlead_serving.errors import LoadError, UnsupportedFlavor
-from fairlead_serving.mlmodel import Column, ModelSpec, Serialization, parse_mlmodel, read_mlmodel
+from fairlead_serving.mlmodel import Column, ModelSpec, Serialization, TensorInput, parse_mlmodel, read_mlmodel
 
 WRITTEN_BY_MLFLOW = Path(__file__).parent / "data" / "MLmodel"
 
@@ -32,9 +32,29 @@ def test_a_model_without_signature_or_example_is_read() -> None:
     assert parse(document()) == ModelSpec(PurePosixPath("model.skops"), Serialization.SKOPS)
 
 
-def test_a_tensor_signature_has_no_columns() -> None:
-    inputs = json.dumps([{"type": "tensor", "tensor-spec": {"dtype": "float64", "shape": [-1, 4]}}])
-    assert parse(document() | {"signature": {"inputs": inputs}}).columns == ()
+@pytest.mark.parametrize(("shape", "width"), [([-1, 4], 4), ([-1, -1], None), ([-1], None), ([-1, 2, 2], None)])
+def test_a_tensor_signature_tells_type_and_width(shape: list[int], width: int | None) -> None:
+    inputs = json.dumps([{"type": "tensor", "tensor-spec": {"dtype": "float32", "shape": shape}}])
+    spec = parse(document() | {"signature": {"inputs": inputs}})
+    assert (spec.columns, spec.tensor) == ((), TensorInput("float32", width))
+
+
+def test_columns_may_be_optional_and_columns_without_names_are_none() -> None:
+    inputs = json.dumps([{"type": "double", "name": "a", "required": False}, {"type": "long", "name": "b"}])
+    columns = parse(document() | {"signature": {"inputs": inputs}}).columns
+    assert columns == (Column("a", "double", required=False), Column("b", "long"))
+    nameless = json.dumps([{"type": "double"}, {"type": "double"}])
+    assert parse(document() | {"signature": {"inputs": nameless}}).columns == ()
+
+
+def test_the_scoring_method_is_read_and_an_unknown_one_is_unsupported() -> None:
+    content = document()
+    content["flavors"]["python_function"] = {"predict_fn": "predict_proba"}
+    assert parse(content).predict_method == "predict_proba"
+    assert parse(document()).predict_method == "predict"
+    content["flavors"]["python_function"] = {"predict_fn": "score"}
+    with pytest.raises(UnsupportedFlavor, match="predict_fn: expected one of"):
+        parse(content)
 
 
 @pytest.mark.parametrize("path", ["../model.pkl", "/etc/passwd", "a/../../b", "", None, 7, "a\0b"])
@@ -57,7 +77,18 @@ def test_another_format_is_unsupported() -> None:
 
 
 @pytest.mark.parametrize(
-    "inputs", ["{", "7", "[1]", json.dumps([{"name": "a", "type": "double"}] * 2), "[" * 100_000, 5, {"a": 1}]
+    "inputs",
+    [
+        "{",
+        "7",
+        "[1]",
+        json.dumps([{"name": "a", "type": "double"}] * 2),
+        "[" * 100_000,
+        5,
+        {"a": 1},
+        '[{"type": "tensor"}]',
+        '[{"type": "tensor", "tensor-spec": {"shape": 4}}]',
+    ],
 )
 def test_a_broken_signature_is_refused(inputs: object) -> None:
     with pytest.raises(LoadError, match=r"MLmodel signature\.inputs"):

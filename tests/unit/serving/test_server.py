@@ -19,21 +19,35 @@ ROW = [5.1, 3.5, 1.4, 0.2]
 ENV = {"MODEL_NAME": "iris", "MODEL_VERSION": "3"}
 
 
-def slow_model(folder: Path) -> Path:
-    """A model that takes a second for an answer; pickled by value, so that the server needs no class of ours."""
+def waiting_model(folder: Path, seconds: float) -> Path:
+    """A model that waits before it answers a row with a positive number, which those of the warm-up have not.
+
+    Pickled by value, so that the server needs no class of ours.
+    """
 
     def make() -> type:
         import threading as waiting  # noqa: PLC0415 -- a lock of this module would be pickled with the class
 
-        class Slow(LinearRegression):
+        class Waiting(LinearRegression):
             def predict(self, features: Any) -> Any:
-                waiting.Event().wait(1)
+                if (features.to_numpy() > 0).any():
+                    waiting.Event().wait(seconds)
                 return super().predict(features)
 
-        Slow.__module__ = "__main__"
-        return Slow
+        Waiting.__module__ = "__main__"
+        return Waiting
 
     return write_model(folder, make()().fit(*iris()), pickle=True, document={"saved_input_example_info": None})
+
+
+def slow_to_load(folder: Path) -> Path:
+    """A pickle that takes minutes to load."""
+
+    class Slow:
+        def __reduce__(self) -> Any:
+            return eval, ("__import__('time').sleep(300)",)
+
+    return write_model(folder, Slow(), pickle=True)
 
 
 def last_words(tmp_path: Path) -> dict[str, str]:
@@ -80,7 +94,11 @@ def test_sigterm_under_load_loses_no_request(iris_folder: Path, tmp_path: Path) 
 
 
 def test_a_slow_request_hinders_no_health_check_and_is_answered_after_the_listener_has_closed(tmp_path: Path) -> None:
-    env = ENV | {"MODEL_DIR": str(slow_model(tmp_path / "model")), "ALLOW_PICKLE": "true", "DRAIN_DELAY_SECONDS": "0"}
+    env = ENV | {
+        "MODEL_DIR": str(waiting_model(tmp_path / "model", 1)),
+        "ALLOW_PICKLE": "true",
+        "DRAIN_DELAY_SECONDS": "0",
+    }
     answers: list[int] = []
 
     def ask(url: str) -> None:
@@ -150,3 +168,38 @@ def test_a_version_that_does_not_exist_is_told_in_the_last_words(tmp_path: Path)
     ):
         assert server.exit_code() == 3
     assert last_words(tmp_path)["reason"] == "ModelNotFound"
+
+
+def test_a_stuck_model_is_answered_for_in_time_and_does_not_keep_the_server(tmp_path: Path) -> None:
+    env = ENV | {"MODEL_DIR": str(waiting_model(tmp_path / "model", 300)), "ALLOW_PICKLE": "true"}
+    env |= {"DRAIN_DELAY_SECONDS": "0", "REQUEST_DEADLINE_SECONDS": "0.5"}
+    with server_process(tmp_path, **env) as server:
+        server.read_until("ready")
+        answer = httpx.post(f"{server.url}/v2/models/iris/infer", content=matrix_body([ROW]), timeout=10)
+        assert (answer.status_code, answer.elapsed.total_seconds() < 3) == (504, True)
+        counted = httpx.get(f"{server.url}/metrics", timeout=10).text
+        assert 'code="504",error_class="timeout",model="iris",protocol="oip",version="3"} 1.0' in counted
+        assert status(f"{server.url}/v2/health/live") == 200
+        server.terminate()
+        server.process.wait(timeout=10)
+        assert server.exit_code() == 0
+
+
+def test_sigterm_while_a_pickle_loads_ends_the_server_at_once(tmp_path: Path) -> None:
+    env = ENV | {"MODEL_DIR": str(slow_to_load(tmp_path / "model")), "ALLOW_PICKLE": "true"}
+    with server_process(tmp_path, **env) as server:
+        server.read_until("model found on disk")
+        server.terminate()
+        server.process.wait(timeout=10)
+        assert server.exit_code() == 0
+
+
+def test_a_port_that_is_taken_is_told_in_one_line(iris_folder: Path, tmp_path: Path) -> None:
+    with listen(0) as listener:
+        port = listener.getsockname()[1]
+        env = ENV | {"MODEL_DIR": str(iris_folder), "PORT": str(port)}
+        with server_process(tmp_path, listens=False, **env) as server:
+            assert server.exit_code() == 4
+    assert [(line["message"], line["port"], line["level"]) for line in server.lines] == [
+        ("port not free", port, "error")
+    ]

@@ -1,4 +1,7 @@
-"""The composition root: settings -> adapters -> loop. `python -m fairlead [--config FILE]`."""
+"""The composition root: settings -> adapters -> loop. `python -m fairlead [--config FILE]`.
+
+`python -m fairlead replay FILE` and `python -m fairlead simulate` run no operator: see `fairlead.cli`.
+"""
 
 import argparse
 import asyncio
@@ -23,6 +26,7 @@ from fairlead.adapters.lease import Elector, LeaseTerms
 from fairlead.adapters.mlflow import MlflowRegistry
 from fairlead.adapters.prometheus import PrometheusMetrics
 from fairlead.api.kinds import OWNED
+from fairlead.cli import replay, simulate
 from fairlead.core.world import Allowed, ModelRule
 from fairlead.render.defaults import RenderDefaults
 from fairlead.settings import InvalidSettings, Settings, read_settings
@@ -45,6 +49,7 @@ log = logging.getLogger("fairlead")
 
 HTTP_PORT = 8080
 JITTER = 0.2
+COMMANDS = {"replay": replay.main, "simulate": simulate.main}
 
 
 def spread(seconds: float) -> float:
@@ -229,6 +234,8 @@ def _terms(settings: Settings) -> LeaseTerms:
 
 def main() -> int:
     """Entry point."""
+    if sys.argv[1:] and sys.argv[1] in COMMANDS:
+        return COMMANDS[sys.argv[1]](sys.argv[2:])
     parser = argparse.ArgumentParser(prog="fairlead", description="The Fairlead operator.")
     parser.add_argument("--config", type=Path, help="settings file (YAML); the defaults when absent")
     parser.add_argument("--port", type=int, default=HTTP_PORT, help="port of /healthz, /readyz and /metrics")

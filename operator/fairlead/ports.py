@@ -43,6 +43,10 @@ class Cluster(Protocol):
         """Delete the object if it still has this UID; its pods go too. Gone already is fine."""
         ...
 
+    async def suspend(self, kind: str, namespace: str, name: str, uid: str, *, on: bool) -> Mapping[str, Any]:
+        """Set a Job's spec.suspend; the object as it is now. ReadAgain when it is another one, or gone."""
+        ...
+
     async def patch_status(
         self, kind: str, namespace: str, name: str, operations: Sequence[Mapping[str, Any]]
     ) -> Mapping[str, Any]:

@@ -12,8 +12,9 @@ from fairlead.api.kinds import BY_KIND
 KINDS = ("ModelDeployment", "TrainingJob", "ControllerRevision", "Deployment", "Service", "Job")
 _IDENTITY = {"uid", "resourceVersion", "namespace", "clusterIP", "clusterIPs", "fairlead.dev/applied", "managedFields"}
 _TIMES = {"creationTimestamp", "since", "startTime", "completionTime", "lastTransitionTime", "lastUpdateTime"}
+_CLOCKS = {"endTime", "runningSince", "runningSeconds", "pendingSince"}
 _MLFLOW = {"experimentId", "experiment_id", "creation_timestamp", "last_updated_timestamp"}
-_DROPPED = _IDENTITY | _TIMES | _MLFLOW | {"epoch"}
+_DROPPED = _IDENTITY | _TIMES | _CLOCKS | _MLFLOW | {"epoch"}
 _HEX_UID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _HEX_RUN = re.compile(r"\b(m-)?[0-9a-f]{32}\b")
 

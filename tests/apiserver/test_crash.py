@@ -74,7 +74,8 @@ async def change(stage: Stage) -> Callable[[], bool]:
     return play
 
 
-def _train(stage: Stage, end: Callable[[str], None], **more: Any) -> Callable[[], bool]:
+def _train(stage: Stage, *ends: Callable[[str], None], **more: Any) -> Callable[[], bool]:
+    """A TrainingJob, and what becomes of the trainer of each attempt."""
     spec = {
         "container": {"image": "registry.example/trainer:1"},
         "register": {"model": stage.objects.namespace},
@@ -82,19 +83,19 @@ def _train(stage: Stage, end: Callable[[str], None], **more: Any) -> Callable[[]
     }
     stage.objects.create({"kind": "TrainingJob", "metadata": {"name": "web"}, "spec": spec})
 
-    def play() -> bool:
-        if stage.controllers.hash_if_asked("web-1-register"):
+    def move(name: str, end: Callable[[str], None]) -> bool:
+        if stage.controllers.hash_if_asked(f"{name}-register"):
             return True
-        job = stage.objects.find("Job", "web-1")
+        job = stage.objects.find("Job", name)
         if job is None or (job.get("status") or {}).get("conditions"):
             return False
         if not (job.get("status") or {}).get("startTime"):
-            stage.controllers.job_running("web-1")
+            stage.controllers.job_running(name)
         else:
-            end("web-1")
+            end(name)
         return True
 
-    return play
+    return lambda: any(move(f"web-{number}", end) for number, end in enumerate(ends, start=1))
 
 
 async def train(stage: Stage) -> Callable[[], bool]:
@@ -119,9 +120,23 @@ async def stop_at_the_gate(stage: Stage) -> Callable[[], bool]:
     return _train(stage, _logs_a_model(stage), gate={"rules": [{"metric": "accuracy", "min": 0.9}]})
 
 
+def _fails(stage: Stage) -> Callable[[str], None]:
+    return lambda job: stage.controllers.job_failed(job, code=7, message="no data")
+
+
 async def fail(stage: Stage) -> Callable[[], bool]:
     """A TrainingJob whose trainer exits with code 7."""
-    return _train(stage, lambda job: stage.controllers.job_failed(job, code=7, message="no data"))
+    return _train(stage, _fails(stage))
+
+
+async def try_again(stage: Stage) -> Callable[[], bool]:
+    """A TrainingJob whose first attempt exits with code 7, and whose second one ends well."""
+    return _train(stage, _fails(stage), _logs_a_model(stage), policy={"maxAttempts": 2})
+
+
+async def run_too_long(stage: Stage) -> Callable[[], bool]:
+    """A TrainingJob whose trainer hangs past its deadline."""
+    return _train(stage, lambda _: stage.clock.pass_by(hours=2), policy={"runDeadline": "1h"})
 
 
 @dataclass(frozen=True)
@@ -138,15 +153,22 @@ COME_UP = (STATUS, EVENT, REVISION, DEPLOYMENT, SERVICE)
 SWITCH = (STATUS, EVENT, REVISION, REVISION, SERVICE)
 LEAVE = (STATUS, REVISION, *RETIRE)
 START = (TRAINING, *OPEN_RUN, TRAINING, JOB, TRAINING, TRAINING, EVENT)
-GATE = (TRAINING, EVENT)
+JUDGE = (TRAINING, EVENT, TRAINING, EVENT)
+PUBLISH = (*HASH, *REGISTER, *ALIAS, CLOSE_RUN, TRAINING, EVENT)
+FAIL = (TRAINING, EVENT)
+# Training is told a second time: that event exists, and is counted up.
+AGAIN = ("POST runs/create", TRAINING, EVENT, JOB, TRAINING, TRAINING, EVENT, "PATCH events")
+REMOVE = "DELETE jobs"
 SCENARIOS = {
     "create": Scenario(create, "ModelDeployment", CREATE),
     "change": Scenario(change, "ModelDeployment", (*COME_UP, *SWITCH, *LEAVE)),
-    "train": Scenario(
-        train, "TrainingJob", (*START, *GATE, *GATE, *HASH, *REGISTER, *ALIAS, CLOSE_RUN, TRAINING, EVENT)
+    "train": Scenario(train, "TrainingJob", (*START, *JUDGE, *PUBLISH, REMOVE, REMOVE)),
+    "gate": Scenario(stop_at_the_gate, "TrainingJob", (*START, *JUDGE, TAG_RUN, CLOSE_RUN, REMOVE)),
+    "fail": Scenario(fail, "TrainingJob", (*START, *FAIL, CLOSE_RUN, REMOVE)),
+    "again": Scenario(
+        try_again, "TrainingJob", (*START, *FAIL, CLOSE_RUN, *AGAIN, *JUDGE, *PUBLISH, REMOVE, REMOVE, REMOVE)
     ),
-    "gate": Scenario(stop_at_the_gate, "TrainingJob", (*START, *GATE, *GATE, TAG_RUN, CLOSE_RUN)),
-    "fail": Scenario(fail, "TrainingJob", (*START, TRAINING, EVENT, CLOSE_RUN)),
+    "deadline": Scenario(run_too_long, "TrainingJob", (*START, *FAIL, REMOVE, CLOSE_RUN)),
 }
 
 

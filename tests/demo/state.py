@@ -39,10 +39,9 @@ def _rule(rule: Mapping[str, Any]) -> str:
 
 
 def describe_training(job: Mapping[str, Any]) -> str:
-    """The line that follows a TrainingJob: phase, attempt when it is not the first, reason, message, gate."""
+    """The line that follows a TrainingJob: phase, reason, message, and the attempt when it is not the first."""
     attempt = job.get("status", {}).get("attempt", 0)
-    words = [describe(job), f"attempt {attempt}" if attempt > 1 else "", f"gate: {gate(job)}" if gate(job) else ""]
-    return "; ".join(word for word in words if word)
+    return describe(job) + (f"; attempt {attempt}" if attempt > 1 else "")
 
 
 def describe_serving(deployment: Mapping[str, Any]) -> str:

@@ -3,15 +3,17 @@
 import json
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from tests.property.simulated import SimulatedCluster
 from tests.unit.builders import UID, Body, container_status, pod_body, stamp, training_body, training_world
 
 from fairlead.api.names import ANNOTATION_APPLIED
+from fairlead.api.observed import owner_uid
 from fairlead.api.reasons import Reason
 from fairlead.api.training_job import TrainingJobStatus, TrainingPhase
+from fairlead.core.attempts import not_before
 from fairlead.core.effects import (
     Apply,
     ClaimAlias,
@@ -22,6 +24,7 @@ from fairlead.core.effects import (
     Plan,
     RegisterVersion,
     SetAlias,
+    Suspend,
     TagRun,
     WriteStatus,
 )
@@ -49,41 +52,42 @@ class SimulatedRegistry:
         self.down = False
         self.read_only = False
 
-    def facts(self, phase: TrainingPhase | None) -> RegistryFacts | RegistryProblem:
+    def facts(self, status: TrainingJobStatus) -> RegistryFacts | RegistryProblem:
         """What shell/gather.py would ask for in this phase."""
-        if phase is TrainingPhase.SUCCEEDED:
+        if status.phase is TrainingPhase.SUCCEEDED:
             return RegistryFacts()
         if self.down:
             return RegistryProblem(Reason.REGISTRY_UNAVAILABLE, "no answer")
-        run = self.runs[0] if self.runs else None
-        if run and phase is TrainingPhase.GATING:
+        run = next((item for item in self.runs if item.attempt == status.current_attempt), None)
+        facts = RegistryFacts(run, former_runs=tuple(item for item in self.runs if item is not run))
+        if run and status.phase is TrainingPhase.GATING:
             models = tuple(LoggedModel(name, f"models:/{name}") for name in self.logged)
-            return RegistryFacts(run, models, metrics=self.metrics)
-        if run and phase is TrainingPhase.REGISTERING:
-            if not self.versions:
-                return RegistryFacts(run)
+            return replace(facts, logged_models=models, metrics=self.metrics)
+        if run and status.phase is TrainingPhase.REGISTERING and self.versions:
             alias = Alias(self.alias, self.writer, trained=self.alias in self.versions)
-            return RegistryFacts(run, version=Version(self.versions[0], DIGEST), alias=alias)
-        return RegistryFacts(run)
+            return replace(facts, version=Version(self.versions[0], DIGEST), alias=alias)
+        return facts
 
     def write(self) -> None:
         """Every write asks here."""
         if self.down or self.read_only:
             raise RegistryError(Reason.REGISTRY_UNAVAILABLE, "database is locked")
 
+    def _change(self, run_id: str, **fields: Any) -> None:
+        run = next(item for item in self.runs if item.run_id == run_id)
+        self.runs[self.runs.index(run)] = replace(run, **fields)
+
     def close(self, run_id: str, status: str) -> None:
         """A run ends."""
-        run = next(item for item in self.runs if item.run_id == run_id)
-        self.runs[self.runs.index(run)] = replace(run, status=status)
+        self._change(run_id, status=status)
 
     def tag(self, run_id: str, tags: Mapping[str, str]) -> None:
         """A run gets tags."""
-        run = next(item for item in self.runs if item.run_id == run_id)
-        self.runs[self.runs.index(run)] = replace(run, gate=tags["fairlead.gate"])
+        self._change(run_id, gate=tags["fairlead.gate"])
 
 
 class TrainingSimulation:
-    """One TrainingJob `fit`, its Job and pod, and the operator's loop without its queue."""
+    """One TrainingJob `fit`, its Jobs and pods, and the operator's loop without its queue."""
 
     def __init__(self, **spec: Any) -> None:
         self.cluster = SimulatedCluster()
@@ -111,54 +115,113 @@ class TrainingSimulation:
         found = next((item for item in self.status.conditions if item.type == kind), None)
         return (found.status.value, found.reason) if found else None
 
+    @property
+    def message(self) -> str:
+        """What the condition Ready says."""
+        return next(item.message for item in self.status.conditions if item.type == "Ready")
+
     # -- what the outside world does
+
+    def set_spec(self, **fields: Any) -> None:
+        """The user changes the spec."""
+        self.cluster.put({**self.body, "spec": {**self.body["spec"], **fields}})
+
+    def wait(self, **length: float) -> None:
+        """Time passes."""
+        self.cluster.now += timedelta(**length)
 
     @property
     def job(self) -> Body | None:
-        """The Job of the first attempt."""
-        return self.cluster.get("Job", "fit-1")
+        """The Job of the present attempt."""
+        return self.cluster.get("Job", f"fit-{self.status.current_attempt}")
 
-    def run_pod(self, *containers: Body, phase: str = "Running", **fields: Any) -> None:
-        """The Job has a pod in this state, unless it has ended."""
-        if self.job and not self.ended():
-            shown = containers or (container_status("trainer", image_id="sha256:1"),)
+    @property
+    def suspended(self) -> bool:
+        """Whether the Job may have no pods."""
+        return bool(self.job and self.job["spec"].get("suspend"))
+
+    @property
+    def hashing_name(self) -> str:
+        """The registering Job of the present attempt."""
+        return f"fit-{self.status.current_attempt}-register"
+
+    def run_pod(self, *containers: Body, phase: str = "Running", name: str = "pod", **fields: Any) -> None:
+        """The Job has a pod in this state, unless it has ended or is suspended."""
+        if self.job and not self.ended() and not self.suspended:
+            known = self.cluster.get("Pod", f"{self.job['metadata']['name']}-{name}")
+            start = _start_of(known) or self.cluster.now
+            runs = () if phase == "Pending" else (container_status("trainer", image_id="sha256:1", started=start),)
+            shown = containers or runs
             owner = self.job["metadata"]["uid"]
-            self.cluster.put(pod_body("", *shown, name="fit-1-pod", phase=phase, owner=owner, **fields))
+            pod = pod_body(
+                "", *shown, name=f"{self.job['metadata']['name']}-{name}", phase=phase, owner=owner, **fields
+            )
+            self.cluster.put(pod)
+
+    def stop_pods(self) -> None:
+        """The kubelet and the Job controller are done with the pods of a suspended Job; or the node is lost."""
+        for pod in self.pods():
+            del self.cluster.objects[("Pod", pod["metadata"]["name"])]
+
+    def pods(self) -> list[Body]:
+        """The pods of the present attempt."""
+        return self._pods_of(self.job)
+
+    def _pods_of(self, job: Body | None) -> list[Body]:
+        uid = job["metadata"]["uid"] if job else ""
+        return [pod for pod in self.cluster.of_kind("Pod") if owner_uid(pod) == uid]
 
     def ended(self) -> bool:
         """Whether the Job has ended."""
-        return bool(self.job and (self.job.get("status") or {}).get("conditions"))
+        conditions = (self.job or {}).get("status", {}).get("conditions", ())
+        return any(item["type"] in ("Complete", "Failed") for item in conditions)
+
+    def _end_pod(self, phase: str, **exit_state: Any) -> None:
+        start = next((_start_of(pod) for pod in self.pods()), None) or self.cluster.now
+        exited = container_status("trainer", started=start, finished=self.cluster.now, **exit_state)
+        alive = [pod["metadata"]["name"] for pod in self.pods() if pod["status"]["phase"] != "Failed"]
+        for name in alive or ["pod"]:
+            self.run_pod(exited, phase=phase, name=name.removeprefix(f"fit-{self.status.current_attempt}-"))
 
     def end_job(self, kind: str) -> None:
         """The Job ends as Complete or Failed."""
-        if self.job and not self.ended():
+        if self.job and not self.ended() and not self.suspended:
             said = {"type": kind, "status": "True", "reason": "Because", "message": "of it"}
             times = {"startTime": stamp(self.cluster.now), "completionTime": stamp(self.cluster.now)}
             self.cluster.put({**self.job, "status": {**times, "conditions": [said]}})
 
     def succeed(self, *models: str, **metrics: float) -> None:
         """The trainer logs models and metrics and ends well."""
-        if self.job and not self.ended():
-            self.run_pod(container_status("trainer", exit_code=0), phase="Succeeded")
+        if self.job and not self.ended() and not self.suspended:
+            self._end_pod("Succeeded", exit_code=0)
             self.registry.logged = list(models)
             self.registry.metrics = metrics
             self.end_job("Complete")
 
     def fail(self, **exit_state: Any) -> None:
         """The trainer ends badly."""
-        if self.job and not self.ended():
-            self.run_pod(container_status("trainer", **{"exit_code": 7, **exit_state}), phase="Failed")
+        if self.job and not self.ended() and not self.suspended:
+            self._end_pod("Failed", **{"exit_code": 7, **exit_state})
             self.end_job("Failed")
+
+    def evict(self) -> None:
+        """The node takes the pod away: it has failed, and the Job will make another."""
+        for pod in self.pods():
+            if not self.ended():
+                start = _start_of(pod) or self.cluster.now
+                exited = container_status("trainer", exit_code=137, started=start, finished=self.cluster.now)
+                status = {**pod["status"], "phase": "Failed", "containerStatuses": [exited]}
+                self.cluster.put({**pod, "status": status})
 
     def lose_job(self) -> None:
         """Someone deletes the Job."""
         if self.job:
-            self.cluster.lose("Job", "fit-1")
+            self.cluster.lose("Job", self.job["metadata"]["name"])
 
     def hash(self, fate: str = "") -> None:
         """What becomes of the registering Job, of this one and the next ones, until it is told otherwise."""
         self.hashing = fate or self.hashing
-        job = self.cluster.get("Job", "fit-1-register")
+        job = self.cluster.get("Job", self.hashing_name)
         if job is None or job.get("status") or self.hashing == "waits":
             return
         shown, end = {
@@ -169,7 +232,7 @@ class TrainingSimulation:
             "loses its pod": (None, "Complete"),
         }[self.hashing]
         if shown:
-            pod = pod_body("", shown, name="fit-1-register-pod", phase="Failed", owner=job["metadata"]["uid"])
+            pod = pod_body("", shown, name=f"{self.hashing_name}-pod", phase="Failed", owner=job["metadata"]["uid"])
             self.cluster.put(pod)
         said = {"type": end, "status": "True", "reason": "Because", "message": "of it"}
         at = stamp(self.cluster.now)
@@ -178,12 +241,8 @@ class TrainingSimulation:
 
     def lose_hashing(self) -> None:
         """Someone deletes the registering Job."""
-        if self.cluster.get("Job", "fit-1-register"):
-            self.cluster.lose("Job", "fit-1-register")
-
-    def pass_minute(self) -> None:
-        """A minute passes."""
-        self.cluster.now += timedelta(minutes=1)
+        if self.cluster.get("Job", self.hashing_name):
+            self.cluster.lose("Job", self.hashing_name)
 
     def hand_over(self) -> None:
         """Someone deletes the alias in MLflow, and the record of who writes it."""
@@ -193,13 +252,11 @@ class TrainingSimulation:
 
     def world(self, refused: str = "", problem: RegistryProblem | None = None) -> TrainingWorld:
         """What the operator would gather."""
-        objects = [*self.cluster.of_kind("Job"), *self.cluster.of_kind("Pod")]
-        running = self.job is not None and not self.ended()
-        asks = not (running or self._hashes())
+        asks = (self.job is None or self.status.phase in ("Gating", "Registering", "Failed")) and not self._hashes()
         return training_world(
             self.body,
-            objects,
-            registry=(problem or self.registry.facts(self.status.phase)) if asks else RegistryFacts(),
+            [*self.cluster.of_kind("Job"), *self.pods(), *self._pods_of(self.cluster.get("Job", self.hashing_name))],
+            registry=(problem or self.registry.facts(self.status)) if asks else RegistryFacts(),
             now=self.cluster.now,
             epoch=self.epoch,
             job_warning=self.warning,
@@ -209,7 +266,7 @@ class TrainingSimulation:
     def _hashes(self) -> bool:
         known = self.status.model_version
         unknown = known is not None and not (known.digest or known.version)
-        made = self.cluster.get("Job", "fit-1-register") is not None
+        made = self.cluster.get("Job", self.hashing_name) is not None
         return made and unknown and self.status.phase is TrainingPhase.REGISTERING
 
     def plan(self) -> Plan:
@@ -234,18 +291,31 @@ class TrainingSimulation:
         assert most < MOST_EFFECTS, f"not settled after {most} effects: {self.cluster.writes[-most:]}"
         return most
 
+    def next_look(self) -> bool:
+        """Reconcile, let the time pass until the operator wants to look again, and reconcile; whether it wanted to."""
+        self.reconcile()
+        wait = self.plan().requeue_after_seconds
+        if wait is not None:
+            self.wait(seconds=wait)
+            self.reconcile()
+        return wait is not None
+
     def perform(self, effect: Effect) -> None:
         """One effect, and the promises that hold for it."""
         match effect:
-            case Apply() if effect.ref.name == "fit-1-register":
+            case Apply() if effect.ref.name == self.hashing_name:
                 self._apply_registering_job(effect)
             case Apply():
                 self._apply_job(effect)
             case Delete(ref, uid):
-                assert ref.name == "fit-1-register", "the trainer's Job stays"
+                if not self.status.ended:
+                    assert ref.name == self.hashing_name, "the trainer's Job stays until its TrainingJob has ended"
                 self.cluster.delete(ref.kind, ref.name, uid)
+            case Suspend(ref, uid, on):
+                self._suspend(ref.name, uid, on)
             case WriteStatus(before, after, announcements):
                 operations = render_status_patch(self.world().resource.meta, before=before, after=after)
+                self._check_times(after)
                 self.cluster.patch_status("TrainingJob", "fit", operations)
                 self.announced += [item.reason.value for item in announcements]
                 self.check_status()
@@ -253,57 +323,83 @@ class TrainingSimulation:
                 self._perform_on_registry(effect)
 
     def _perform_on_registry(self, effect: Effect) -> None:
+        self.registry.write()
         match effect:
-            case OpenRun():
-                self.registry.write()
+            case OpenRun(_, tags):
                 self.cluster.writes.append("open run")
-                number = len(self.registry.runs) + 1
-                self.registry.runs.append(Run(f"run-{number}", "1", "http://mlflow/run", "RUNNING"))
-                assert number == 1, "one run per TrainingJob"
+                number = int(tags["fairlead.attempt"])
+                assert number == self.status.current_attempt == len(self.registry.runs) + 1, "one run per attempt"
+                self.registry.runs.append(
+                    Run(f"run-{number}", "1", "http://mlflow/run", "RUNNING", attempt=number),
+                )
             case RegisterVersion():
                 assert effect.tags["fairlead.model.digest"] == DIGEST, "nothing is registered without its digest"
-                self.registry.write()
                 self.cluster.writes.append("register")
                 self.registry.versions.append(str(len(self.registry.versions) + 1))
                 assert self.registry.versions == ["1"], "one version per TrainingJob"
             case ClaimAlias(_, _, writer):
-                self.registry.write()
                 self.cluster.writes.append("claim alias")
                 assert self.registry.writer in ("", writer), "an alias has one writer"
                 self.registry.writer = writer
             case SetAlias(_, _, version):
-                self.registry.write()
                 self.cluster.writes.append("alias")
                 assert self.registry.writer == "operator-1/team", "the writer is recorded first"
                 assert int(self.registry.alias or 0) < int(version), "an alias only moves forward"
                 self.registry.alias = version
             case CloseRun(run_id, status):
-                self.registry.write()
                 self.cluster.writes.append("close run")
-                assert self.job is None or self.ended(), "the run stays open while the trainer runs"
+                former = run_id != f"run-{self.status.current_attempt}"
+                assert former or self.job is None or self.ended(), "the run stays open while the trainer runs"
                 self.registry.close(run_id, status)
             case TagRun(run_id, tags):
-                self.registry.write()
                 self.cluster.writes.append("tag run")
                 self.registry.tag(run_id, tags)
             case _:
                 raise AssertionError(f"a TrainingJob asks for no {effect}")
 
+    def _suspend(self, name: str, uid: str, on: bool) -> None:
+        job = self.cluster.objects[("Job", name)]
+        assert job["metadata"]["uid"] == uid
+        assert not self.ended(), "a Job that has ended is left alone"
+        assert on is self.body["spec"].get("suspend", False)
+        self.cluster.writes.append(f"{'suspend' if on else 'resume'} Job {name}")
+        said = {"type": "Suspended", "status": str(on), "lastTransitionTime": stamp(self.cluster.now)}
+        status = {**job.get("status", {}), "conditions": [said]}
+        self.cluster.put({**job, "spec": {**job["spec"], "suspend": on}, "status": status})
+
     def _apply_job(self, effect: Apply) -> None:
         meta = effect.manifest["metadata"]
         assert isinstance(meta, dict)
-        assert (effect.manifest["kind"], meta["name"], meta["namespace"]) == ("Job", "fit-1", "team")
+        name = f"fit-{self.status.current_attempt}"
+        assert (effect.manifest["kind"], meta["name"], meta["namespace"]) == ("Job", name, "team")
         assert [owner["uid"] for owner in meta["ownerReferences"]] == [UID]
         assert ANNOTATION_APPLIED in meta["annotations"]
-        assert self.status.phase is not TrainingPhase.RUNNING, "a trainer that ran is not started again"
+        present = [item for item in self.status.attempts if item.number == self.status.current_attempt]
+        assert not any(item.start_time for item in present), "a trainer that ran is not started again"
         assert self.job is None, "I5: a Job that exists is not written again"
-        assert self.registry.runs, "the run is open before the first line of training"
+        assert not self.body["spec"].get("suspend"), "nothing is started while suspended"
+        assert self.status.current_attempt <= self.body["spec"].get("policy", {}).get("maxAttempts", 1)
+        others = [job.get("status", {}).get("conditions", ()) for job in self.cluster.of_kind("Job")]
+        assert all(item and item[-1]["type"] == "Failed" for item in others), "one trainer at a time"
+        due = not_before(self.status)
+        assert due is None or self.cluster.now >= due, "a pause between two attempts"
+        run = next((run for run in self.registry.runs if run.attempt == self.status.current_attempt), None)
+        assert run, "the run is open before the first line of training"
         self.cluster.apply(effect.manifest)
         self.jobs_made += 1
 
+    def _check_times(self, after: Mapping[str, Any]) -> None:
+        old, new = self.status, TrainingJobStatus.model_validate(after)
+        assert new.running_seconds >= old.running_seconds, "time that was spent stays spent"
+        assert not (new.running_since and new.pending_since), "a trainer runs, or is waited for"
+        assert len({item.number for item in new.attempts}) == len(new.attempts)
+        assert old.current_attempt <= new.current_attempt <= old.current_attempt + 1
+        ended = [item for item in new.attempts if item.end_time]
+        assert all(item.reason for item in ended)
+
     def _apply_registering_job(self, effect: Apply) -> None:
         assert self.status.phase is TrainingPhase.REGISTERING
-        assert self.cluster.get("Job", "fit-1-register") is None, "a Job that exists is not written again"
+        assert self.cluster.get("Job", self.hashing_name) is None, "a Job that exists is not written again"
         assert self.status.model_version and not self.status.model_version.digest
         self.cluster.apply(effect.manifest)
         self.hash()
@@ -317,6 +413,8 @@ class TrainingSimulation:
             assert status == self.latched, "an end state is latched"
         if self.status.ended:
             self.latched = status
+        if self.status.phase is TrainingPhase.SUSPENDED:
+            assert kinds == ["Ready"]
         if self.status.phase is TrainingPhase.SUCCEEDED:
             found = self.status.model_version
             assert found and (found.version, found.digest) == (self.registry.versions[0], DIGEST)
@@ -330,3 +428,12 @@ class TrainingSimulation:
         before = len(self.cluster.writes)
         self.reconcile()
         assert self.cluster.writes[before:] == []
+
+
+def _start_of(pod: Body | None) -> datetime | None:
+    """When the pod's container started, if it runs."""
+    for item in (pod or {}).get("status", {}).get("containerStatuses", ()):
+        text = item["state"].get("running", {}).get("startedAt")
+        if text:
+            return datetime.fromisoformat(text.replace("Z", "+00:00"))
+    return None

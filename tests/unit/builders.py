@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from fairlead.api.model_deployment import ModelDeploymentSpec, ResolvedModel
-from fairlead.api.names import LABEL_MODEL_DEPLOYMENT, LABEL_REVISION, revision_name
+from fairlead.api.names import LABEL_MODEL_DEPLOYMENT, LABEL_REVISION, attempt_name, revision_name
 from fairlead.api.observed import (
     ObservedJob,
     owner_uid,
@@ -147,7 +147,9 @@ def training_world(
 ) -> TrainingWorld:
     """The world of a TrainingJob with this Job and these pods; `changes` are further fields of the world."""
     children = _children(body, objects)
-    jobs = {item["metadata"]["name"].endswith("-register"): parse_job(item) for item in _ours(children, "Job")}
+    present = attempt_name(body["metadata"]["name"], max(1, (body.get("status") or {}).get("attempt", 0)))
+    ours = {item["metadata"]["name"]: parse_job(item) for item in _ours(children, "Job")}
+    jobs = {False: ours.get(present), True: ours.get(f"{present}-register")}
     pods = [item for item in objects if item["kind"] == "Pod"]
     fields: dict[str, Any] = {
         "defaults": DEFAULTS,
@@ -205,16 +207,20 @@ def container_status(
     waiting_message: str = "",
     image_id: str = "",
     again: bool = False,
+    started: datetime | None = None,
+    finished: datetime | None = None,
 ) -> Body:
     """A container that runs, waits (`waiting` is the reason), has exited, or runs `again` after an exit."""
     status: Body = {"name": name, "restartCount": restarts, "imageID": image_id}
-    exited = {"terminated": {"exitCode": exit_code, "reason": exit_reason, "message": exit_message}}
+    begun = {"startedAt": stamp(started)} if started else {}
+    end: Body = {"exitCode": exit_code, "reason": exit_reason, "message": exit_message, **begun}
+    exited = {"terminated": end | ({"finishedAt": stamp(finished)} if finished else {})}
     if waiting:
         status["state"] = {"waiting": {"reason": waiting, "message": waiting_message}}
         return status | ({"lastState": exited} if exit_code is not None else {})
     if again:
-        return {**status, "state": {"running": {}}, "lastState": exited}
-    status["state"] = exited if exit_code is not None else {"running": {}}
+        return {**status, "state": {"running": begun}, "lastState": exited}
+    status["state"] = exited if exit_code is not None else {"running": begun}
     return status
 
 
@@ -249,9 +255,18 @@ def pod_body(
     return {"kind": "Pod", "metadata": meta, "status": status | ({"message": message} if message else {})}
 
 
-def job_body(resource: Body, *, ended: str = "", reason: str = "BackoffLimitExceeded", ours: bool = True) -> Body:
-    """The Job of the first attempt; `ended` is Complete, Failed or empty."""
-    manifest = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": f"{resource['metadata']['name']}-1"}}
+def job_body(
+    resource: Body,
+    *,
+    ended: str = "",
+    reason: str = "BackoffLimitExceeded",
+    ours: bool = True,
+    attempt: int = 1,
+    suspended: bool = False,
+) -> Body:
+    """The Job of an attempt; `ended` is Complete, Failed or empty."""
+    name = f"{resource['metadata']['name']}-{attempt}"
+    manifest = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name}, "spec": {"suspend": suspended}}
     body = child_of(resource, manifest, uid=JOB_UID, ours=ours)
     body["status"] = {"startTime": stamp(NOW), "active": 0 if ended else 1}
     if ended:

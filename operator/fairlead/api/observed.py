@@ -35,6 +35,9 @@ class ObservedContainer:
     exit_reason: str
     exit_message: str
     image_id: str
+    started: datetime | None = None
+    finished: datetime | None = None
+    memory_limit: str = ""
 
     @property
     def exits(self) -> int:
@@ -75,6 +78,8 @@ class ObservedJob:
     name: str
     uid: str
     active: int
+    suspended: bool
+    suspended_since: datetime | None
     complete: bool
     failed: bool
     failure: str
@@ -93,7 +98,7 @@ class ObservedRevision:
     template: Manifest
 
 
-def _container(status: Mapping[str, Any]) -> ObservedContainer:
+def _container(status: Mapping[str, Any], limits: Mapping[str, Mapping[str, Any]]) -> ObservedContainer:
     state = status.get("state") or {}
     exit_state = state.get("terminated") or (status.get("lastState") or {}).get("terminated") or {}
     waiting = state.get("waiting") or {}
@@ -107,6 +112,9 @@ def _container(status: Mapping[str, Any]) -> ObservedContainer:
         exit_reason=exit_state.get("reason", ""),
         exit_message=clean_text(exit_state.get("message", "")),
         image_id=status.get("imageID", ""),
+        started=parse_time((state.get("running") or exit_state).get("startedAt")),
+        finished=parse_time(None if "running" in state else exit_state.get("finishedAt")),
+        memory_limit=str(limits.get(status.get("name", ""), {}).get("memory", "")),
     )
 
 
@@ -116,6 +124,8 @@ def parse_pod(body: Mapping[str, Any]) -> ObservedPod:
     conditions = {item["type"]: item for item in status.get("conditions") or ()}
     scheduled = conditions.get("PodScheduled", {})
     waits = scheduled.get("status") == "False" and scheduled.get("reason") == "Unschedulable"
+    declared = (body.get("spec") or {}).get("containers") or ()
+    limits = {item["name"]: (item.get("resources") or {}).get("limits") or {} for item in declared}
     states = [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
     return ObservedPod(
         name=meta["name"],
@@ -126,7 +136,7 @@ def parse_pod(body: Mapping[str, Any]) -> ObservedPod:
         created=parse_time(meta.get("creationTimestamp")),
         unschedulable=clean_text(scheduled.get("message", "")) if waits else "",
         message=clean_text(status.get("message", "")),
-        containers=tuple(_container(item) for item in states),
+        containers=tuple(_container(item, limits) for item in states),
     )
 
 
@@ -156,6 +166,8 @@ def parse_job(body: Mapping[str, Any]) -> ObservedJob:
         name=meta["name"],
         uid=meta["uid"],
         active=status.get("active", 0),
+        suspended=bool((body.get("spec") or {}).get("suspend")),
+        suspended_since=parse_time(holds.get("Suspended", {}).get("lastTransitionTime")),
         complete="Complete" in holds,
         failed="Failed" in holds,
         failure=clean_text(f"{failure.get('reason', '')}: {failure.get('message', '')}") if failure else "",

@@ -4,8 +4,10 @@
 the others are being worked on or retried (condition Reconciling).
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from fairlead.api.explanation import Explanation
+from fairlead.api.rollout_reasons import EXPLAINED_ROLLOUT
 
 
 class Reason(StrEnum):
@@ -66,15 +68,21 @@ class Reason(StrEnum):
     JOB_DELETED = "JobDeleted"
     MANIFEST_FAILED = "ManifestFailed"
     ALIAS_CONFLICT = "AliasConflict"
-
-
-@dataclass(frozen=True, slots=True)
-class Explanation:
-    """What a reason means, what to do about it, and whether it waits for someone to act."""
-
-    meaning: str
-    action: str
-    stalls: bool = False
+    STEP_PASSED = "StepPassed"
+    TOO_FEW_REQUESTS = "TooFewRequests"
+    NO_EVIDENCE = "NoEvidence"
+    ERRORS_ABOVE_STABLE = "ErrorsAboveStable"
+    ERRORS_ABOVE_LIMIT = "ErrorsAboveLimit"
+    LATENCY_ABOVE_STABLE = "LatencyAboveStable"
+    LATENCY_ABOVE_LIMIT = "LatencyAboveLimit"
+    EVERY_REQUEST_FAILED = "EveryRequestFailed"
+    CANDIDATE_EJECTED = "CandidateEjected"
+    CANDIDATE_OVERLOADED = "CandidateOverloaded"
+    STABLE_UNHEALTHY = "StableUnhealthy"
+    BRAKED = "Braked"
+    COOLING_DOWN = "CoolingDown"
+    CLEAN_AGAIN = "CleanAgain"
+    ANALYSIS_INCONCLUSIVE = "AnalysisInconclusive"
 
 
 EXPLAINED: dict[Reason, Explanation] = {
@@ -269,3 +277,4 @@ EXPLAINED: dict[Reason, Explanation] = {
         stalls=True,
     ),
 }
+EXPLAINED |= {Reason(word): explanation for word, explanation in EXPLAINED_ROLLOUT.items()}

@@ -81,6 +81,14 @@ def parse_duration(text: str) -> timedelta:
     return timedelta(hours=hours, minutes=minutes, seconds=seconds)
 
 
+def describe_duration(length: timedelta) -> str:
+    """A timedelta as `parse_duration` reads it, in whole seconds: `1h30m`, `45s`."""
+    minutes, seconds = divmod(max(0, round(length.total_seconds())), 60)
+    hours, minutes = divmod(minutes, 60)
+    parts = ((hours, "h"), (minutes, "m"), (seconds, "s"))
+    return "".join(f"{number}{unit}" for number, unit in parts if number) or "0s"
+
+
 def parse_limit(text: str) -> timedelta | None:
     """A duration, or None for `off`: the only way to switch a limit off."""
     return None if text == "off" else parse_duration(text)

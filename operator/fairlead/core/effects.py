@@ -43,6 +43,15 @@ class Delete:
 
 
 @dataclass(frozen=True, slots=True)
+class Suspend:
+    """Let a Job's pods go (`on`), or let it have some again, if it is still the Job with this UID."""
+
+    ref: ObjectRef
+    uid: str
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Announcement:
     """An event on the custom resource."""
 
@@ -113,7 +122,8 @@ class TagRun:
     tags: Mapping[str, str] = field(hash=False)
 
 
-Effect: TypeAlias = Apply | Delete | WriteStatus | OpenRun | RegisterVersion | ClaimAlias | SetAlias | CloseRun | TagRun
+RegistryEffect: TypeAlias = OpenRun | RegisterVersion | ClaimAlias | SetAlias | CloseRun | TagRun
+Effect: TypeAlias = Apply | Delete | Suspend | WriteStatus | RegistryEffect
 
 
 @dataclass(frozen=True, slots=True)

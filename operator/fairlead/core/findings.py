@@ -64,6 +64,13 @@ def describe_exit(container: ObservedContainer) -> str:
     return f'container "{container.name}" exited with code {container.exit_code}{said}'
 
 
+def describe_limit(container: ObservedContainer) -> str:
+    """`it was ended at its memory limit of 512Mi`."""
+    if not container.memory_limit:
+        return "memory ran out, and it has no limit of its own"
+    return f"it was ended at its memory limit of {container.memory_limit}"
+
+
 def refusal_finding(text: str) -> Finding:
     """The finding for a controller that was not allowed to create a pod, by the API server's words."""
     if "exceeded quota" in text:
@@ -102,7 +109,7 @@ def crashed(symptoms: Symptoms) -> Finding | None:
             continue
         again = container.exits >= 2
         if container.exit_reason == "OOMKilled":
-            message = f"pod {pod.name}: {describe_exit(container)}; it was ended at its memory limit"
+            message = f"pod {pod.name}: {describe_exit(container)}; {describe_limit(container)}"
             return Finding(Reason.OUT_OF_MEMORY, message, final=again, quarantine=again)
         message = f"pod {pod.name}: {describe_exit(container)}"
         return Finding(Reason.CONTAINER_CRASHED, message, final=again, quarantine=again)

@@ -7,8 +7,9 @@ from fairlead.api.names import attempt_name
 from fairlead.api.reasons import EXPLAINED, Reason
 from fairlead.api.training_job import TrainingJobStatus, TrainingPhase
 from fairlead.core.announce import announce
+from fairlead.core.attempts import Ending, closed, keep_time
 from fairlead.core.compare import digest_of
-from fairlead.core.effects import Effect, Plan, WriteStatus
+from fairlead.core.effects import Effect, ObjectRef, Plan, WriteStatus
 from fairlead.core.findings import Finding
 from fairlead.core.world import RegistryProblem, TrainingWorld
 
@@ -24,7 +25,6 @@ TAG_GATE = "fairlead.gate"
 TAG_GATE_REASON = "fairlead.gate.reason"
 TAG_GIT_COMMIT = "fairlead.git.commit"
 TAG_DIGEST = "fairlead.model.digest"
-FIRST_ATTEMPT = 1
 REGISTRY_RETRY_SECONDS = 5.0
 
 
@@ -40,7 +40,7 @@ def lineage_tags(world: TrainingWorld) -> dict[str, str]:
         TAG_UID: meta.uid,
         TAG_NAME: meta.name,
         TAG_NAMESPACE: meta.namespace,
-        TAG_ATTEMPT: str(FIRST_ATTEMPT),
+        TAG_ATTEMPT: str(world.resource.status.current_attempt),
         TAG_OPERATOR: world.operator_id,
         TAG_IMAGE: spec.container.image,
         TAG_PARAMS: digest_of(spec.params or {}),
@@ -50,18 +50,34 @@ def lineage_tags(world: TrainingWorld) -> dict[str, str]:
 
 
 def job_name(world: TrainingWorld) -> str:
-    return attempt_name(world.resource.meta.name, FIRST_ATTEMPT)
+    """The Job of the present attempt."""
+    return attempt_name(world.resource.meta.name, world.resource.status.current_attempt)
+
+
+def job_ref(world: TrainingWorld) -> ObjectRef:
+    """The Job of the present attempt."""
+    return ObjectRef("Job", job_name(world))
 
 
 def make_status(
-    world: TrainingWorld, phase: TrainingPhase, reason: Reason, text: str, **changes: Any
+    world: TrainingWorld,
+    phase: TrainingPhase,
+    reason: Reason,
+    text: str,
+    *,
+    end: Ending | None = None,
+    **changes: Any,
 ) -> TrainingJobStatus:
-    """The status with a phase and the conditions that go with it; `changes` are further fields."""
+    """The status with a phase and the conditions that go with it; `end` closes the attempt, `changes` are more fields.
+
+    The times are brought up to what the pods show.
+    """
     resource = world.resource
+    timed = resource.status.model_copy(update=keep_time(world, phase))
     found = [condition(ConditionType.READY, phase is TrainingPhase.SUCCEEDED, reason, text)]
     if phase is TrainingPhase.FAILED or (phase is not TrainingPhase.SUCCEEDED and EXPLAINED[reason].stalls):
         found.append(condition(ConditionType.STALLED, True, reason, text))
-    elif phase is not TrainingPhase.SUCCEEDED:
+    elif phase not in (TrainingPhase.SUCCEEDED, TrainingPhase.SUSPENDED):
         found.append(condition(ConditionType.RECONCILING, True, reason, text))
     conditions: tuple[Condition, ...] = merge_conditions(
         resource.status.conditions, found, generation=resource.meta.generation, now=world.now
@@ -70,10 +86,11 @@ def make_status(
         "observed_generation": resource.meta.generation,
         "phase": phase,
         "conditions": conditions,
-        "attempt": FIRST_ATTEMPT,
+        "attempt": resource.status.current_attempt,
+        "attempts": closed(timed, end) if end else timed.attempts,
         **changes,
     }
-    return resource.status.model_copy(update=update)
+    return timed.model_copy(update=update)
 
 
 def make_plan(world: TrainingWorld, status: TrainingJobStatus, *effects: Effect, wait: float | None = None) -> Plan:
@@ -87,7 +104,7 @@ def make_plan(world: TrainingWorld, status: TrainingJobStatus, *effects: Effect,
 
 
 def fail(world: TrainingWorld, finding: Finding, **changes: Any) -> Plan:
-    """Latch the failure; then close the run that the trainer left open, if the registry answers."""
+    """Latch the failure; what is left to do then needs no other status."""
     finished = world.job.finished if world.job else None
     status = make_status(
         world, TrainingPhase.FAILED, finding.reason, finding.message, completion_time=finished or world.now, **changes

@@ -17,7 +17,9 @@ from fairlead.core.effects import (
     Effect,
     OpenRun,
     RegisterVersion,
+    RegistryEffect,
     SetAlias,
+    Suspend,
     TagRun,
     WriteStatus,
 )
@@ -51,8 +53,15 @@ class Applier:
                 self._cache.remove(
                     {"kind": ref.kind, "metadata": {"namespace": key.namespace, "name": ref.name, "uid": uid}}
                 )
+            case Suspend(ref, uid, on):
+                self._cache.put(await self._cluster.suspend(ref.kind, key.namespace, ref.name, uid, on=on))
             case WriteStatus():
                 await self._write_status(key, meta, effect)
+            case _:
+                await self._tell_registry(key, effect)
+
+    async def _tell_registry(self, key: Key, effect: RegistryEffect) -> None:
+        match effect:
             case OpenRun(name, tags):
                 await self._registry.open_run(name, key.namespace, tags)
             case RegisterVersion(model, run_id, model_id, description, tags):

@@ -20,7 +20,6 @@ from fairlead.api.training_job import TrainingPhase
 from fairlead.core.effects import ObjectRef
 from fairlead.core.genuine import is_genuine_revision
 from fairlead.core.refusals import refused_by_tenancy
-from fairlead.core.training_status import FIRST_ATTEMPT
 from fairlead.core.world import (
     Allowed,
     Child,
@@ -128,7 +127,7 @@ class Gatherer:
         """The world of a TrainingJob. InvalidResource when it does not fit the schema."""
         resource = parse_training_job(body)
         children = self._children(key, resource.meta.uid, seen)
-        child = children.get(ObjectRef("Job", attempt_name(resource.meta.name, FIRST_ATTEMPT)))
+        child = children.get(ObjectRef("Job", attempt_name(resource.meta.name, resource.status.current_attempt)))
         job = parse_job(child.manifest) if child and child.ours else None
         pods = self._pods_of_job(key, job)
         warning = await self._warning(key, job, pods)

@@ -109,6 +109,7 @@ async def test_a_deposed_leader_reads_and_does_not_write() -> None:
         return [
             cluster.apply(SERVICE, force=True),
             cluster.delete("Service", "team", "churn", "u"),
+            cluster.suspend("Job", "team", "fit-1", "u", on=True),
             cluster.patch_status("ModelDeployment", "team", "churn", []),
             cluster.record_event(EVENT),
         ]
@@ -179,6 +180,23 @@ async def test_a_deletion_is_bound_to_the_uid_and_what_is_gone_already_is_fine()
     bench = Bench(answer(409, message="uid differs"))
     with pytest.raises(ReadAgain):
         await bench.cluster.delete("Service", "team", "churn", "u-1")
+
+
+@pytest.mark.parametrize("on", [True, False])
+async def test_a_job_is_suspended_only_if_it_is_still_the_same(on: bool) -> None:
+    bench = Bench(answer(kind="Job"))
+    assert await bench.cluster.suspend("Job", "team", "fit-1", "u-1", on=on) == {"kind": "Job"}
+    assert json.loads(bench.sent.content) == {"metadata": {"uid": "u-1"}, "spec": {"suspend": on}}
+    assert bench.sent.url.path == "/apis/batch/v1/namespaces/team/jobs/fit-1"
+    assert bench.sent.url.params["fieldManager"] == "fairlead"
+    assert bench.sent.headers["Content-Type"] == "application/merge-patch+json"
+
+
+@pytest.mark.parametrize(("code", "error"), [(404, ReadAgain), (409, ReadAgain), (500, RetryLater), (422, Refused)])
+async def test_a_job_that_is_another_one_or_gone_is_read_again(code: int, error: type[FairleadError]) -> None:
+    bench = Bench(answer(code, message="gone"))
+    with pytest.raises(error):
+        await bench.cluster.suspend("Job", "team", "fit-1", "u-1", on=True)
 
 
 @pytest.mark.parametrize(

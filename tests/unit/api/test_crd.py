@@ -10,6 +10,7 @@ from pydantic import Field
 from fairlead.api.crd import KINDS, MODEL_DEPLOYMENT, Kind, NotStructural, render_crd, schema_of
 from fairlead.api.model import ApiModel
 from fairlead.api.scalars import Quantity
+from fairlead.api.training_job import TrainingJobSpec
 
 
 class Colour(StrEnum):
@@ -137,3 +138,12 @@ def test_every_printer_column_reads_a_field_that_exists(kind: Kind) -> None:
 def test_the_scale_subresource_points_at_fields_that_exist() -> None:
     paths = render_crd(MODEL_DEPLOYMENT)["spec"]["versions"][0]["subresources"]["scale"]
     assert [_at(_root(MODEL_DEPLOYMENT), path)["type"] for path in paths.values()] == ["integer", "integer", "string"]
+
+
+def test_every_field_of_a_training_job_is_frozen_but_the_two_that_may_change() -> None:
+    schema = schema_of(TrainingJobSpec)
+    frozen = {rule["fieldPath"] for rule in schema["x-kubernetes-validations"]}
+    assert frozen == {f".{name}" for name in schema["properties"]} - {".suspend", ".policy"}
+    policy = schema["properties"]["policy"]
+    frozen = {rule["fieldPath"] for rule in policy["x-kubernetes-validations"]}
+    assert frozen == {f".{name}" for name in policy["properties"]} - {".ttlSecondsAfterFinished"}

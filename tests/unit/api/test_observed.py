@@ -137,3 +137,27 @@ def test_the_owner_is_the_controller_and_no_other_reference() -> None:
     assert owner_uid({"metadata": {"ownerReferences": references}}) == "ours"
     assert owner_uid({"metadata": {"ownerReferences": references[:1]}}) == ""
     assert owner_uid({"metadata": {}}) == ""
+
+
+def test_a_job_that_is_suspended_says_since_when() -> None:
+    body: dict[str, Any] = {"metadata": {"name": "j", "uid": "u"}, "spec": {"suspend": True}}
+    assert (parse_job(body).suspended, parse_job(body).suspended_since) == (True, None)
+    said = {"type": "Suspended", "status": "True", "lastTransitionTime": "2026-01-01T00:00:00Z"}
+    body["status"] = {"conditions": [said]}
+    assert parse_job(body).suspended_since == datetime(2026, 1, 1, tzinfo=UTC)
+    body = {"metadata": {"name": "j", "uid": "u"}, "status": {"conditions": [{**said, "status": "False"}]}}
+    assert (parse_job(body).suspended, parse_job(body).suspended_since) == (False, None)
+
+
+def test_a_container_tells_when_it_ran_and_what_memory_it_may_use() -> None:
+    times = {"startedAt": "2026-01-01T00:00:00Z", "finishedAt": "2026-01-01T00:01:00Z"}
+    ended = _container_of({"terminated": {"exitCode": 0, **times}})
+    assert (ended.started, ended.finished) == (datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 1, 0, 1, tzinfo=UTC))
+    runs = _container_of({"running": {"startedAt": times["startedAt"]}}, lastState={"terminated": times})
+    assert (runs.started, runs.finished) == (datetime(2026, 1, 1, tzinfo=UTC), None)
+    lost = _container_of({"terminated": {"exitCode": 137, "startedAt": None, "finishedAt": None}})
+    assert (lost.started, lost.finished, lost.memory_limit) == (None, None, "")
+    pod = _pod({"containerStatuses": [{"name": "a"}, {"name": "b"}, {"name": "c"}]})
+    limited = {"name": "a", "resources": {"limits": {"memory": "1Gi"}}}
+    pod["spec"] = {"containers": [limited, {"name": "b", "resources": {}}, {"name": "c"}]}
+    assert [item.memory_limit for item in parse_pod(pod).containers] == ["1Gi", "", ""]

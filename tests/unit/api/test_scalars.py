@@ -8,7 +8,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from fairlead.api import scalars
-from fairlead.api.scalars import parse_duration, parse_limit, parse_quantity
+from fairlead.api.scalars import describe_duration, parse_duration, parse_limit, parse_quantity
 
 
 @pytest.mark.parametrize(
@@ -84,3 +84,11 @@ def test_each_pattern_takes_the_good_and_refuses_the_bad(scalar: object, good: l
     for text in bad:
         with pytest.raises(ValidationError):
             adapter.validate_python(text)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0s"), (-5, "0s"), (45, "45s"), (60, "1m"), (90.4, "1m30s"), (3600, "1h"), (86400, "24h"), (5405, "1h30m5s")],
+)
+def test_a_duration_is_told_as_it_is_written(seconds: float, text: str) -> None:
+    assert describe_duration(timedelta(seconds=seconds)) == text

@@ -19,3 +19,15 @@ def test_only_succeeded_and_failed_are_final(phase: TrainingPhase) -> None:
 
 def test_a_status_that_was_never_written_is_not_final() -> None:
     assert not TrainingJobStatus().ended
+
+
+def test_the_present_attempt_is_the_first_one_until_there_is_another() -> None:
+    assert TrainingJobStatus().current_attempt == 1
+    assert TrainingJobStatus(attempt=3).current_attempt == 3
+
+
+def test_what_is_not_said_has_safe_limits_and_no_gate() -> None:
+    spec = TrainingJobSpec.model_validate({"container": {"image": "a"}, "register": {"model": "churn"}})
+    assert (spec.gate, spec.suspend, spec.register_.artifact) == (None, False, None)
+    limits = {"maxAttempts": 1, "runDeadline": "24h", "pendingDeadline": "24h", "ttlSecondsAfterFinished": 86400}
+    assert spec.policy.wire() == limits

@@ -115,9 +115,11 @@ def test_a_server_that_ends_without_an_error_has_crashed_too() -> None:
 
 @pytest.mark.parametrize(("restarts", "final"), [(0, False), (1, True)])
 def test_memory_as_the_cause_has_a_word_of_its_own(restarts: int, final: bool) -> None:
-    found = seen(container_status(exit_code=137, exit_reason="OOMKilled", restarts=restarts))
+    pod = pod_body("churn-1", container_status(exit_code=137, exit_reason="OOMKilled", restarts=restarts))
+    pod["spec"] = {"containers": [{"name": "model", "resources": {"limits": {"memory": "64Mi"}}}]}
+    found = inspect(symptoms(pod))
     assert found and (found.reason, found.final, found.quarantine) == (Reason.OUT_OF_MEMORY, final, final)
-    assert "memory limit" in found.message
+    assert "it was ended at its memory limit of 64Mi" in found.message
 
 
 PULLS = [

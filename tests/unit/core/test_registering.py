@@ -170,7 +170,7 @@ def test_the_registering_job_is_asked_again_until_it_tells_a_digest() -> None:
         assert (world.status.phase, world.condition("Stalled")) == (TrainingPhase.REGISTERING, ("True", shown))
         world.check_settled()
         world.hash("waits")
-        world.pass_minute()
+        world.wait(minutes=1)
         world.reconcile()
     assert world.announced.count("ManifestFailed") == 1, "told once, however often it is tried"
     world.hash("tells")

@@ -1,18 +1,15 @@
 """Every arrow of a TrainingJob, and every way off the road."""
 
-from datetime import timedelta
 from typing import Any
 
 import pytest
 from tests.property.training_simulation import DIGEST, TrainingSimulation
 from tests.unit.builders import (
-    JOB_UID,
     NOW,
     UID,
     Body,
     container_status,
     job_body,
-    moment,
     pod_body,
     stamp,
     training_body,
@@ -21,7 +18,7 @@ from tests.unit.builders import (
 
 from fairlead.api.reasons import Reason
 from fairlead.api.training_job import TrainingPhase
-from fairlead.core.effects import Apply, CloseRun, ObjectRef, OpenRun, Plan, WriteStatus
+from fairlead.core.effects import Apply, ObjectRef, OpenRun, Plan, WriteStatus
 from fairlead.core.training import decide_training
 from fairlead.core.training_status import lineage_tags
 from fairlead.core.world import Allowed, RegistryFacts, RegistryProblem, Run
@@ -175,52 +172,6 @@ def test_a_job_that_was_deleted_after_it_ended_well_is_registered_all_the_same()
 # -- off the road
 
 
-def test_a_trainer_that_fails_tells_exit_code_and_last_lines() -> None:
-    world = running()
-    world.fail(exit_code=7, exit_message="Traceback\nValueError: no rows")
-    world.reconcile()
-    status = world.status
-    assert (status.phase, status.exit_code, status.message) == ("Failed", 7, "Traceback\nValueError: no rows")
-    assert world.condition("Ready") == ("False", "TrainerFailed")
-    assert world.condition("Stalled") == ("True", "TrainerFailed")
-    assert "exited with code 7: Traceback" in status.conditions[0].message
-    assert world.registry.runs[0].status == "FAILED"
-
-
-def test_memory_as_the_cause_has_a_word_of_its_own() -> None:
-    world = running()
-    world.fail(exit_code=137, exit_reason="OOMKilled")
-    world.reconcile()
-    assert world.condition("Stalled") == ("True", "OutOfMemory")
-    assert world.status.exit_code == 137
-
-
-@pytest.mark.parametrize(
-    ("pods", "said"),
-    [
-        ([], "DeadlineExceeded: said so"),
-        ([pod_body("", message="The node was low on memory", owner=JOB_UID)], "said so The node was low on memory"),
-    ],
-)
-def test_a_job_that_failed_without_an_exit_code_says_what_its_controller_says(pods: list[Body], said: str) -> None:
-    body = training_body(status=status_of("Running"))
-    job = job_body(body, ended="Failed", reason="DeadlineExceeded")
-    after = written(decide_training(training_world(body, [job, *pods])))
-    assert after["conditions"][0]["message"].endswith(said)
-    assert "exitCode" not in after
-    assert after["completionTime"] == stamp(NOW)
-
-
-def test_the_exit_code_is_that_of_the_newest_pod() -> None:
-    body = training_body(status=status_of("Running"))
-    evicted = pod_body(
-        "", container_status("trainer", exit_code=137), name="b", created=NOW - timedelta(hours=1), owner=JOB_UID
-    )
-    failed = pod_body("", container_status("trainer", exit_code=7), name="a", owner=JOB_UID)
-    after = written(decide_training(training_world(body, [job_body(body, ended="Failed"), failed, evicted])))
-    assert after["exitCode"] == 7
-
-
 def test_a_trainer_that_logs_no_model_has_failed() -> None:
     world = running()
     world.succeed()
@@ -269,18 +220,6 @@ def test_an_end_is_latched_whatever_happens_later(end: str) -> None:
     world.lose_job()
     world.check_settled()
     assert world.body["status"] == status
-
-
-def test_a_failed_job_s_run_is_closed_once_the_registry_answers() -> None:
-    body = training_body(status=status_of("Failed"))
-    job = job_body(body, ended="Failed")
-    assert decide_training(training_world(body, [job], registry=DOWN)) == Plan((), 30.0)
-    assert decide_training(training_world(body, [job], registry=RegistryFacts())) == Plan()
-    plan = decide_training(training_world(body, [job], registry=RegistryFacts(run=RUN)))
-    assert plan == Plan((CloseRun("run-1", "FAILED"),))
-    for end in ("FAILED", "KILLED"):
-        closed = RegistryFacts(run=Run("run-1", "1", "", end))
-        assert decide_training(training_world(body, [job], registry=closed)) == Plan()
 
 
 # -- waiting
@@ -337,56 +276,6 @@ def test_a_registry_that_fails_a_write_is_told_once_and_tried_again() -> None:
     assert world.status.phase is TrainingPhase.SUCCEEDED
 
 
-def watched(*pods: Body, **world: Any) -> Plan:
-    body = training_body(status=status_of("Pending"))
-    return decide_training(training_world(body, [job_body(body), *pods], **world))
-
-
-def test_a_pod_that_waits_says_for_what_and_is_looked_at_again_soon() -> None:
-    plan = watched(pod_body("", phase="Pending", unschedulable="Insufficient nvidia.com/gpu"))
-    assert table(written(plan))["Reconciling"] == ("True", "Unschedulable")
-    assert "nvidia.com/gpu" in written(plan)["conditions"][0]["message"]
-    assert plan.requeue_after_seconds == 2.0
-
-
-def test_an_image_that_is_missing_stalls_the_job() -> None:
-    waits = container_status("trainer", waiting="ErrImagePull", waiting_message="not found")
-    plan = watched(pod_body("", waits, phase="Pending"))
-    assert table(written(plan))["Stalled"] == ("True", "ImageNotFound")
-    assert written(plan)["phase"] == "Pending"
-
-
-@pytest.mark.parametrize("reason", ["Error", "OOMKilled"])
-def test_a_container_that_just_ended_is_left_for_the_job_controller_to_tell(reason: str) -> None:
-    exited = container_status("trainer", exit_code=7, exit_reason=reason)
-    plan = watched(pod_body("", exited, phase="Running"))
-    assert written(plan)["phase"] == "Running"
-
-
-def test_the_job_controller_s_warning_counts_only_while_there_is_no_pod() -> None:
-    plan = watched(job_warning="exceeded quota: gpu")
-    assert table(written(plan))["Reconciling"] == ("True", "QuotaExceeded")
-    plan = watched(job_warning="violates PodSecurity")
-    assert table(written(plan))["Stalled"] == ("True", "PodsForbidden")
-    plan = watched(pod_body("", phase="Pending"), job_warning="exceeded quota: gpu")
-    assert table(written(plan))["Reconciling"] == ("True", "Pending")
-
-
-@pytest.mark.parametrize(("phase", "shown"), [("Running", "Running"), ("Pending", "Pending")])
-def test_a_pod_that_has_ended_before_its_job_says_so_changes_no_phase(phase: str, shown: str) -> None:
-    body = training_body(status=status_of(phase))
-    ended = pod_body("", container_status("trainer", exit_code=0), phase="Succeeded")
-    plan = decide_training(training_world(body, [job_body(body), ended]))
-    assert written(plan)["phase"] == shown
-    assert plan.requeue_after_seconds == 2.0
-
-
-def test_a_running_trainer_shows_since_when_and_needs_no_polling() -> None:
-    plan = watched(pod_body("", container_status("trainer")))
-    assert moment(written(plan)["startTime"]) == NOW
-    assert plan.requeue_after_seconds is None
-
-
 def test_what_the_settings_refuse_starts_nothing() -> None:
     plan = decide_training(training_world(training_body(), allowed=Allowed(images=())))
     assert len(plan.effects) == 1
@@ -437,3 +326,158 @@ def test_a_model_that_is_not_allowed_stops_a_trainingjob_before_its_run_and_heal
     assert table(written(plan))["Stalled"] == ("True", "ModelNotAllowed")
     later = training_world(training_body(status=written(plan)))
     assert isinstance(decide_training(later).effects[-1], OpenRun)
+
+
+# -- suspended
+
+
+def test_a_training_that_is_suspended_from_the_start_starts_nothing_and_asks_nobody_to_act() -> None:
+    world = TrainingSimulation(suspend=True)
+    world.reconcile()
+    assert (world.status.phase, world.job, world.registry.runs) == (TrainingPhase.SUSPENDED, None, [])
+    assert table(world.body["status"]) == {"Ready": ("False", "Suspended")}
+    assert world.message == "spec.suspend is set; no trainer runs"
+    world.wait(days=9)
+    world.check_settled()
+    assert world.plan() == Plan(), "no deadline runs while it is suspended"
+    world.set_spec(suspend=False)
+    world.reconcile()
+    assert world.status.phase is TrainingPhase.PENDING
+    assert world.job
+    assert world.announced == ["Pending"]
+
+
+def test_a_trainer_that_runs_is_stopped_and_goes_on_in_the_same_job_and_run() -> None:
+    world = running()
+    world.set_spec(suspend=True)
+    world.reconcile()
+    assert world.cluster.writes[-2:] == ["status TrainingJob fit", "suspend Job fit-1"]
+    assert world.message == "spec.suspend is set; the trainer is being stopped"
+    world.stop_pods()
+    world.reconcile()
+    assert world.message == "spec.suspend is set; no trainer runs"
+    world.wait(days=9)
+    world.check_settled()
+    world.set_spec(suspend=False)
+    world.reconcile()
+    assert (world.status.phase, world.suspended) == (TrainingPhase.PENDING, False)
+    world.run_pod()
+    world.reconcile()
+    world.succeed("m-1")
+    world.reconcile()
+    assert (world.status.phase, world.jobs_made, len(world.registry.runs)) == (TrainingPhase.SUCCEEDED, 1, 1)
+    assert (world.status.attempt, [item.number for item in world.status.attempts]) == (1, [1])
+
+
+def test_a_suspension_between_two_attempts_keeps_the_next_one_from_starting() -> None:
+    world = TrainingSimulation(policy={"maxAttempts": 2})
+    world.reconcile()
+    world.run_pod()
+    world.reconcile()
+    world.fail()
+    world.reconcile()
+    world.set_spec(suspend=True)
+    world.reconcile()
+    world.set_spec(suspend=False)
+    world.reconcile()
+    assert (world.status.phase, world.condition("Reconciling")) == ("Pending", ("True", "Retrying"))
+    assert world.message == "attempt 2 starts at 12:00:10 UTC"
+    world.set_spec(suspend=True)
+    world.wait(hours=1)
+    world.reconcile()
+    assert (world.status.phase, world.jobs_made) == ("Suspended", 1)
+    world.set_spec(suspend=False)
+    world.reconcile()
+    assert world.jobs_made == 2
+
+
+def test_a_trainer_that_has_ended_well_is_judged_and_registered_though_it_is_suspended() -> None:
+    world = running()
+    world.succeed("m-1")
+    world.set_spec(suspend=True)
+    world.reconcile()
+    assert world.status.phase is TrainingPhase.SUCCEEDED
+
+
+@pytest.mark.parametrize("end", ["Succeeded", "Failed"])
+def test_an_end_is_not_suspended(end: str) -> None:
+    world = running()
+    world.succeed("m-1") if end == "Succeeded" else world.fail()
+    world.reconcile()
+    world.set_spec(suspend=True)
+    world.check_settled()
+    assert world.status.phase == end
+
+
+def test_a_job_that_someone_deletes_while_it_is_suspended_has_failed_its_attempt() -> None:
+    world = running()
+    world.set_spec(suspend=True)
+    world.reconcile()
+    world.lose_job()
+    world.reconcile()
+    assert world.condition("Stalled") == ("True", "JobDeleted")
+
+
+# -- again
+
+
+def test_a_job_that_was_deleted_costs_an_attempt() -> None:
+    world = TrainingSimulation(policy={"maxAttempts": 2})
+    world.reconcile()
+    world.run_pod()
+    world.reconcile()
+    world.lose_job()
+    assert world.next_look()
+    assert world.job and world.job["metadata"]["name"] == "fit-2"
+    assert [item.reason for item in world.status.attempts] == ["JobDeleted", ""]
+
+
+def test_a_foreign_job_under_the_name_of_a_later_attempt_is_left_alone() -> None:
+    failed = {"number": 1, "startTime": stamp(NOW), "endTime": stamp(NOW), "reason": "TrainerFailed"}
+    body = training_body(status=status_of("Pending", attempt=2, attempts=[failed]), policy={"maxAttempts": 2})
+    jobs = [job_body(body, ended="Failed"), job_body(body, attempt=2, ours=False)]
+    plan = decide_training(training_world(body, jobs, registry=RegistryFacts(run=RUN)))
+    assert table(written(plan))["Stalled"] == ("True", "NameConflict")
+    assert "Job fit-2 exists" in written(plan)["conditions"][0]["message"]
+
+
+def test_a_run_of_a_former_attempt_that_cannot_be_closed_now_is_closed_before_the_next_one_is_opened() -> None:
+    world = TrainingSimulation(policy={"maxAttempts": 2})
+    world.reconcile()
+    world.run_pod()
+    world.reconcile()
+    world.fail()
+    world.registry.down = True
+    world.reconcile()
+    assert world.plan() == Plan((), 10.0), "nothing is told of a registry that is not needed yet"
+    world.wait(seconds=10)
+    world.reconcile()
+    assert world.condition("Reconciling") == ("True", "RegistryUnavailable")
+    world.registry.down = False
+    world.reconcile()
+    assert world.cluster.writes[-5:] == [
+        "close run",
+        "open run",
+        "status TrainingJob fit",
+        "apply Job fit-2",
+        "status TrainingJob fit",
+    ]
+
+
+@pytest.mark.parametrize("writes", range(1, 14))
+def test_a_crash_after_any_write_of_two_attempts_is_taken_up_where_it_was(writes: int) -> None:
+    world = TrainingSimulation(policy={"maxAttempts": 2})
+    world.reconcile(most=writes)
+    world.reconcile()
+    world.run_pod()
+    world.reconcile(most=writes)
+    world.fail()
+    world.reconcile(most=writes)
+    world.next_look()
+    world.run_pod()
+    world.reconcile(most=writes)
+    world.succeed("m-1")
+    world.reconcile(most=writes)
+    world.reconcile()
+    assert (world.status.phase, world.jobs_made) == (TrainingPhase.SUCCEEDED, 2)
+    assert [run.status for run in world.registry.runs] == ["FAILED", "FINISHED"]

@@ -17,6 +17,8 @@ SCHEMA = json.loads((CHART / "values.schema.json").read_text())
 VALUES = yaml.safe_load((CHART / "values.yaml").read_text())
 
 
+VARIANTS = sorted((CHART / "ci").glob("*-values.yaml"))
+INSTALLATION = CHART.parents[1] / "docs" / "installation.md"
 CHART_ALONE = {"registry": {"credentialsSecretName"}}
 """Values inside the operator's sections that the chart turns into something else."""
 
@@ -76,6 +78,12 @@ def test_every_described_value_has_a_default_and_every_default_is_described() ->
     defaults = {path for path in leaves(VALUES) if not path.startswith(free)}
     described = {path for path, _ in properties(SCHEMA)} - {"global"}
     assert defaults == described
+
+
+@pytest.mark.parametrize("variant", VARIANTS, ids=lambda path: path.name)
+def test_the_values_of_every_documented_variant_fit_and_are_documented(variant: Path) -> None:
+    assert errors(yaml.safe_load(variant.read_text())) == []
+    assert f"[{variant.name}](../helm/fairlead/ci/{variant.name})" in INSTALLATION.read_text()
 
 
 @pytest.mark.parametrize("parent", ["", *[f"{p}." for p, n in properties(SCHEMA) if n.get("properties")]])

@@ -88,6 +88,12 @@ class InMemoryCluster:
         self._call("delete")
         self.world.delete(kind, name, uid)
 
+    async def suspend(self, kind: str, namespace: str, name: str, uid: str, *, on: bool) -> Mapping[str, Any]:
+        self._call("suspend")
+        known = self.world.objects[(kind, name)]
+        assert known["metadata"]["uid"] == uid
+        return self.world.put({**known, "spec": {**known.get("spec", {}), "suspend": on}})
+
     async def patch_status(
         self, kind: str, namespace: str, name: str, operations: Sequence[Mapping[str, Any]]
     ) -> Mapping[str, Any]:

@@ -18,6 +18,8 @@ from fairlead.core.effects import (
     OpenRun,
     RegisterVersion,
     SetAlias,
+    Suspend,
+    TagRun,
     WriteStatus,
 )
 from fairlead.errors import ReadAgain, Refused, RetryLater
@@ -98,6 +100,18 @@ async def test_a_child_with_another_uid_is_not_deleted() -> None:
     assert bench.cache.get("Service", "team", "churn")
 
 
+@pytest.mark.parametrize("on", [True, False])
+async def test_a_job_that_is_suspended_or_resumed_is_cached_as_it_is_now(on: bool) -> None:
+    job = child_of(
+        serving_body(), {"kind": "Job", "metadata": {"name": "fit-1"}, "spec": {"backoffLimit": 0}}, uid="u-1"
+    )
+    bench = Bench(job)
+    await bench.perform(Suspend(ObjectRef("Job", "fit-1"), "u-1", on=on))
+    cached = bench.cache.get("Job", "team", "fit-1")
+    assert cached and cached["spec"] == {"backoffLimit": 0, "suspend": on}
+    assert bench.cluster.calls == ["suspend"]
+
+
 async def test_a_status_is_written_then_cached_then_announced() -> None:
     bench = Bench(serving_body())
     said = (Announcement("Normal", Reason.STARTING, "coming up"),)
@@ -149,6 +163,7 @@ async def test_a_resource_that_is_gone_leaves_the_cache_when_its_status_cannot_b
         (ClaimAlias("m", "candidate", "us"), ("claim_alias", "m", "candidate", "us")),
         (SetAlias("m", "candidate", "3"), ("set_alias", "m", "candidate", "3")),
         (CloseRun("r", "FAILED"), ("close_run", "r", "FAILED")),
+        (TagRun("r", {"a": "b"}), ("tag_run", "r", {"a": "b"})),
     ],
 )
 async def test_effects_on_the_registry_are_one_call_each(effect: Effect, call: tuple[Any, ...]) -> None:

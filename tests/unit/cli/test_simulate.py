@@ -1,0 +1,50 @@
+"""What a policy would do."""
+
+import pytest
+
+from fairlead.cli import simulate
+from fairlead.cli.simulate import Version, live
+from fairlead.core.evidence.policy import Policy
+
+GOOD = Version("good", 0.005, 0.002)
+
+
+def test_a_bad_version_lives_for_seconds_and_the_same_seed_gives_the_same_life() -> None:
+    bad = Version("bad", 0.5, 0.002)
+    lives = [live(Policy(), bad, GOOD, 50.0, seconds=120, seed=3) for _ in range(2)]
+    assert lives[0] == lives[1]
+    assert lives[0].rolled_back_seconds is not None
+    assert lives[0].rolled_back_seconds < 60
+
+
+def test_a_good_version_lives() -> None:
+    life = live(Policy(), GOOD, GOOD, 20.0, seconds=120, seed=1)
+    assert life.rolled_back_seconds is None
+
+
+def test_a_good_version_that_finishes_ends_its_run() -> None:
+    policy = Policy(steps_percent=(50.0,), min_step_seconds=1, guard_seconds=1, min_requests=1)
+    assert live(policy, GOOD, GOOD, 20.0, seconds=10**6, seed=1).rolled_back_seconds is None
+
+
+def test_the_table_has_a_row_for_each_kind_of_version(capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--runs", "3", "--seconds", "40", "--requests-per-second", "2000", "--set", "max_slow_rate=0.01"]
+    assert simulate.main(options) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line[:20].strip() for line in lines[1:]] == [
+        "as good as stable",
+        "2% errors",
+        "5% errors",
+        "20% errors",
+        "100% errors",
+        "5% slow",
+        "20% slow",
+        "100% slow",
+    ]
+    assert "3 of 3" in lines[5]
+    assert "0 of 3" in lines[1]
+
+
+def test_a_policy_out_of_range_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert simulate.main(["--set", "alpha=0.5"]) == 2
+    assert "alpha: expected 1e-06 to 0.2, got 0.5" in capsys.readouterr().err

@@ -1,7 +1,8 @@
 """The JSON Patch that replaces a status, if it is still the one that was read.
 
 One form for both kinds: the object is the same (UID), and neither another leader (epoch) nor another write (generation
-of the traffic, phase) has come between. A change of the arms also tests the spec's generation: it was decided for it.
+of the traffic, phase and attempt) has come between. A change of the arms also tests the spec's generation: it was
+decided for it.
 Source: RFC 6902; `test` against an absent path with null is how the API server's library spells "there is none".
 """
 
@@ -28,5 +29,7 @@ def render_status_patch(
         if new is not None and new["generation"] != old["generation"]:
             tests.append(_test("/metadata/generation", meta.generation))
     else:
-        tests += [_test(f"/status/{field}", before[field]) for field in ("epoch", "phase") if field in before]
+        tests += [
+            _test(f"/status/{field}", before[field]) for field in ("epoch", "phase", "attempt") if field in before
+        ]
     return [*tests, {"op": "replace", "path": "/status", "value": after}]

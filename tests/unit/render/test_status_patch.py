@@ -44,3 +44,4 @@ def test_a_status_without_traffic_is_checked_by_epoch_and_phase() -> None:
     found = checked({"epoch": 3, "phase": "Running"}, {"epoch": 3, "phase": "Registering"})
     assert found == {"/metadata/uid": UID, "/status/epoch": 3, "/status/phase": "Running"}
     assert checked({"epoch": 3}, {}) == {"/metadata/uid": UID, "/status/epoch": 3}
+    assert checked({"epoch": 3, "attempt": 2}, {})["/status/attempt"] == 2

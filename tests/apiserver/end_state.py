@@ -16,7 +16,8 @@ _CLOCKS = {"endTime", "runningSince", "runningSeconds", "pendingSince"}
 _MLFLOW = {"experimentId", "experiment_id", "creation_timestamp", "last_updated_timestamp"}
 _DROPPED = _IDENTITY | _TIMES | _CLOCKS | _MLFLOW | {"epoch"}
 _HEX_UID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-_RAN_FOR = re.compile(r"ran for \w+")
+_RAN_FOR = re.compile(r"\bran for [0-9hms]+")
+"""In a message about a deadline: as long as the test took, to the second."""
 _HEX_RUN = re.compile(r"\b(m-)?[0-9a-f]{32}\b")
 
 

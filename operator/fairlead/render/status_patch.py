@@ -23,6 +23,8 @@ def render_status_patch(
     tests = [_test("/metadata/uid", meta.uid)]
     if before is None:
         return [*tests, _test("/status", None), {"op": "add", "path": "/status", "value": after}]
+    if not before:
+        tests.append(_test("/status/phase", None))  # someone has emptied it
     old, new = before.get("traffic"), after.get("traffic")
     if old is not None:
         tests += [_test("/status/traffic/generation", old["generation"]), _test("/status/traffic/epoch", old["epoch"])]

@@ -20,8 +20,13 @@ def is_true(resource: Mapping[str, Any], kind: str) -> bool:
 def describe(resource: Mapping[str, Any]) -> str:
     """Phase, reason and message in one line: what a person would look for."""
     phase = resource.get("status", {}).get("phase", "not seen by the operator yet")
-    ready = condition(resource, "Stalled") or condition(resource, "Reconciling") or condition(resource, "Ready")
-    words = [phase, ready.get("reason", ""), ready.get("message", "")]
+    coming = condition(resource, "RolledOut")
+    told = (
+        condition(resource, "Stalled")
+        or condition(resource, "Reconciling")
+        or (coming if coming.get("status") == "False" else condition(resource, "Ready"))
+    )
+    words = [phase, told.get("reason", ""), told.get("message", "")]
     return ": ".join(dict.fromkeys(word for word in words if word))
 
 

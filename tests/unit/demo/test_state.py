@@ -32,6 +32,12 @@ def test_the_description_says_a_word_once() -> None:
     assert describe(resource("Succeeded", ("Ready", "True", "Succeeded", 2))) == "Succeeded: why"
 
 
+def test_what_keeps_a_new_revision_from_serving_goes_before_that_the_old_one_does() -> None:
+    serving = ("Ready", "True", "Serving", 2)
+    assert describe(resource("Starting", serving, ("RolledOut", "False", "Starting", 2))) == "Starting: why"
+    assert describe(resource("Stable", serving, ("RolledOut", "True", "RolledOut", 2))) == "Stable: Serving: why"
+
+
 def test_a_resource_without_status_was_not_seen_yet() -> None:
     assert describe({"metadata": {"generation": 1}}) == "not seen by the operator yet"
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.floating[Any]]
 Counts = NDArray[np.int64]
+Which = NDArray[np.bool_]
 
 PODS = 10
 EPISODE_FAILURES = 0.8

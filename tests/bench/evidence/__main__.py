@@ -83,8 +83,8 @@ def _measure(rows: Sequence[FalseRow | BadRow], seed: int, jobs: int) -> list[Fa
     ]
     results = []
     with ProcessPoolExecutor(jobs) as pool:
-        for row, result in zip(rows, pool.map(_work, tasks), strict=True):
-            print(f"[evidence] {row.name}", flush=True)
+        for result in pool.map(_work, tasks):
+            print(f"[evidence] {report.summary(result)}", flush=True)
             results.append(result)
     return results
 

@@ -36,6 +36,13 @@ def missed_goals(
         yield f"1,000 rollouts a second cost {cost_percent:.1f} % of a core, goal 10 %"
 
 
+def summary(result: FalseResult | BadResult) -> str:
+    """One row in short."""
+    if isinstance(result, FalseResult):
+        return f"{result.row.name}: {result.rolled_back} of {result.row.runs} rolled back, {result.braked} braked"
+    return f"{result.row.name}: braked {_seconds(result.brake)} s, rolled back {_seconds(result.sure)} s"
+
+
 def false_table(results: Sequence[FalseResult]) -> str:
     """Good versions."""
     head = "| a version as good as stable, one hour | runs | rolled back | 95 % bound | goal | braked |"

@@ -14,7 +14,7 @@ from tests.bench.evidence.rows import EPISODE, TEN, BadRow, FalseRow
 from tests.bench.evidence.streams import Floats, Scenario, Traffic
 from tests.bench.evidence.twin import ENDED, Twin
 
-RIVAL_RUNS = 500
+RIVAL_RUNS = 200
 
 
 @dataclass(frozen=True)

@@ -97,7 +97,7 @@ def false_roll_backs(results: Sequence[FalseResult]) -> str:
         Line(name, [(rate, 100 * one.rivals[name]) for rate, one in zip(rates, steady, strict=True)]) for name in NAMES
     ]
     return chart(
-        "Good versions rolled back within an hour, 10 % canary",
+        "Good versions rolled back within half an hour, 10 % canary",
         Axis("requests/min of both versions", 10, 100_000, [10, 100, 1000, 10_000, 100_000], logarithmic=True),
         Axis("% of rollouts", 0, 100, range(0, 101, 20)),
         lines,

@@ -45,12 +45,12 @@ def summary(result: FalseResult | BadResult) -> str:
 
 def false_table(results: Sequence[FalseResult]) -> str:
     """Good versions."""
-    head = "| a version as good as stable, one hour | runs | rolled back | 95 % bound | goal | braked |"
-    lines = [head + "".join(f" {name} |" for name in NAMES), "| --- |" + " ---: |" * (5 + len(NAMES))]
+    head = "| a version as good as stable | minutes | runs | rolled back | 95 % bound | goal | braked |"
+    lines = [head + "".join(f" {name} |" for name in NAMES), "| --- |" + " ---: |" * (6 + len(NAMES))]
     for one in results:
         goal = f"{one.row.limit:.0%}" if one.row.limit else "-"
         lines.append(
-            f"| {one.row.name} | {one.row.runs:,} | {one.rolled_back / one.row.runs:.2%} | {bound_of(one):.2%} "
+            f"| {one.row.name} | {one.row.seconds // 60} | {one.row.runs:,} | {one.rolled_back / one.row.runs:.2%} | {bound_of(one):.2%} "
             f"| {goal} | {one.braked / one.row.runs:.1%} |" + "".join(f" {one.rivals[name]:.0%} |" for name in NAMES)
         )
     return "\n".join(lines) + "\n"

@@ -7,7 +7,7 @@ import numpy as np
 from fairlead.core.evidence.policy import Policy
 from tests.bench.evidence.streams import Scenario
 
-HOUR = 3600
+HALF_HOUR, HOUR = 1800, 3600
 FOREVER = 1e9
 
 
@@ -33,7 +33,7 @@ class FalseRow:
     limit: float | None = 0.01
     """What the upper bound was promised to be at most; None: measured, not promised."""
     runs: int = 1000
-    seconds: int = HOUR
+    seconds: int = HALF_HOUR
 
 
 @dataclass(frozen=True)
@@ -59,35 +59,37 @@ def _false_rows() -> list[FalseRow]:
         FalseRow(f"steady, 6,000 requests/min, {weight:g} %", Scenario(), held_at(weight))
         for weight in (1.0, 5.0, 25.0, 50.0, 95.0)
     ]
-    outage = Scenario(outage_seconds=(1200.0, 1500.0))
+    outage = Scenario(outage_seconds=(600.0, 900.0))
     rows += [
-        FalseRow("steps 5/25/50, 20 min each", Scenario(), STEPS),
+        FalseRow("steps 5/25/50, 20 min each", Scenario(), STEPS, seconds=HOUR),
         FalseRow("guard with 5 % control", Scenario(), GUARD),
-        FalseRow("diurnal traffic and errors", Scenario(diurnal=True)),
-        FalseRow("latency judged too", Scenario(), LATENCY),
+        FalseRow("diurnal traffic and errors", Scenario(diurnal=True), seconds=HOUR),
+        FalseRow("latency judged too", Scenario(latency=True), LATENCY),
         FalseRow("joint outage, 5 min at 50 %", outage),
         FalseRow("joint outage, 600 requests/min", replace(outage, requests_per_minute=600)),
         FalseRow("joint outage, 5 min at 5 %", replace(outage, outage=0.05)),
         FalseRow("joint outage from the start", replace(outage, outage_seconds=(0.0, 300.0))),
         FalseRow("joint outage in the guard", outage, GUARD),
-        FalseRow("joint outage, steps 5/25/50", outage, STEPS),
+        FalseRow("joint outage, steps 5/25/50", outage, STEPS, seconds=HOUR),
     ]
     rows += [FalseRow(f"same-side bursts of {size}", Scenario(burst=size)) for size in (2, 5, 10, 20)]
     rows += [FalseRow("same-side bursts of 20, 50 %", Scenario(burst=20), held_at(50.0))]
     pods = Scenario(episode_seconds=3.0)
     rows += [
-        FalseRow("pod episodes, mean 1 s", replace(pods, episode_seconds=1.0), limit=0.02),
-        FalseRow("pod episodes, mean 3 s", pods, limit=0.02, runs=3000),
-        FalseRow("pod episodes, mean 3 s, steps", pods, STEPS, limit=0.02),
-        FalseRow("pod episodes, mean 3 s, all fail", replace(pods, episode_failures=1.0), limit=None),
-        FalseRow("pod episodes, mean 10 s", replace(pods, episode_seconds=10.0), limit=None),
+        FalseRow("pod episodes, mean 1 s", replace(pods, episode_seconds=1.0), limit=0.02, seconds=HOUR),
+        FalseRow("pod episodes, mean 3 s", pods, limit=0.02, runs=3000, seconds=HOUR),
+        FalseRow("pod episodes, mean 3 s, steps", pods, STEPS, limit=0.02, seconds=HOUR),
+        FalseRow("pod episodes, mean 3 s, all fail", replace(pods, episode_failures=1.0), limit=None, seconds=HOUR),
+        FalseRow("pod episodes, mean 10 s", replace(pods, episode_seconds=10.0), limit=None, seconds=HOUR),
     ]
     off = Scenario(failover=False)
     rows += [
         FalseRow("failover off: steady", off, UNSHIELDED),
         FalseRow("failover off: joint outage", replace(outage, failover=False), UNSHIELDED),
         FalseRow("failover off: bursts of 20", replace(off, burst=20), UNSHIELDED, limit=None),
-        FalseRow("failover off: pod episodes, 3 s", replace(pods, failover=False), UNSHIELDED, limit=None),
+        FalseRow(
+            "failover off: pod episodes, 3 s", replace(pods, failover=False), UNSHIELDED, limit=None, seconds=HOUR
+        ),
     ]
     return rows
 
@@ -112,8 +114,11 @@ def _bad_rows() -> list[BadRow]:
                     seconds=60 * minutes + 600,
                 )
             )
-    rows += [BadRow(f"{bad:.0%} slow", Scenario(slow_bad=bad), LATENCY) for bad in (0.05, 0.2, 1.0)]
-    rows += [BadRow(f"{bad:.0%} errors and slow", Scenario(bad=bad, slow_bad=bad), LATENCY) for bad in (0.05, 0.2)]
+    rows += [BadRow(f"{bad:.0%} slow", Scenario(slow_bad=bad, latency=True), LATENCY) for bad in (0.05, 0.2, 1.0)]
+    rows += [
+        BadRow(f"{bad:.0%} errors and slow", Scenario(bad=bad, slow_bad=bad, latency=True), LATENCY)
+        for bad in (0.05, 0.2)
+    ]
     rows += [
         BadRow("20% errors, 600 requests/min", Scenario(600, bad=0.2), seconds=600),
         BadRow("20% errors, 100 requests/min", Scenario(100, bad=0.2), seconds=1800),
@@ -141,7 +146,7 @@ def drawn_rows(seed: int) -> list[FalseRow]:
     rows = []
     for index in range(8):
         rate, weight = 10 ** draw.uniform(1, 5), float(draw.choice([1, 3, 10, 30, 60, 90]))
-        begins = draw.uniform(0, 3000)
+        begins = draw.uniform(0, 1500)
         scenario = Scenario(
             requests_per_minute=rate,
             good=(good := 10 ** draw.uniform(-3.5, -1.9)),

@@ -42,6 +42,8 @@ class Scenario:
     diurnal: bool = False
     """Traffic and errors of both arms swing as in a day, an hour long."""
     failover: bool = True
+    latency: bool = False
+    """Whether anybody looks at latency; otherwise nothing is slow, which saves the drawing."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,11 @@ class Traffic:
         candidate, stable = np.maximum(candidate, failures), np.maximum(stable, stable_failures)
         shared = self._random.binomial(failures, stable_rate) if scenario.failover else np.zeros_like(failures)
         timed, stable_timed = candidate - failures, stable - stable_failures
-        slow = np.where(second > self.bad_from, scenario.slow_bad, scenario.slow)
+        slow = stable_slow = np.zeros_like(timed)
+        if scenario.latency:
+            rate = np.where(second > self.bad_from, scenario.slow_bad, scenario.slow)
+            slow = self._random.binomial(timed, rate)
+            stable_slow = self._random.binomial(stable_timed, scenario.slow)
         return Second(
             candidate,
             stable,
@@ -126,6 +132,6 @@ class Traffic:
             stable_failures,
             timed,
             stable_timed,
-            self._random.binomial(timed, slow),
-            self._random.binomial(stable_timed, scenario.slow),
+            slow,
+            stable_slow,
         )

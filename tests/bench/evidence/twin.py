@@ -154,6 +154,8 @@ class Twin:
             count[burst] = 0
 
     def _move(self, which: Which, stage: int, weight: Floats | float) -> None:
+        if not which.any():
+            return
         lower = which & (weight < self.weight)
         before = np.where(self.look <= self.floor_until, self.floor, 0.0)
         self.floor = np.where(lower, np.maximum(self.weight, before), self.floor)

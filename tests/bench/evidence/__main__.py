@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -89,6 +90,46 @@ def _measure(rows: Sequence[FalseRow | BadRow], seed: int, jobs: int) -> list[Fa
     return results
 
 
+@dataclass(frozen=True)
+class Findings:
+    """Everything that goes on the page."""
+
+    false: list[FalseResult]
+    bad: list[BadResult]
+    drawn: list[FalseResult]
+    resumed: BadResult
+    cost_microseconds: float
+    commit: str
+
+
+def write(found: Findings, *, seed: int, jobs: int, minutes: float) -> None:
+    """Writes the page and the pictures."""
+    cost_percent = found.cost_microseconds / 10
+    missed = list(report.missed_goals([*found.false, *found.drawn], found.bad, found.resumed, cost_percent))
+    TABLE.write_text(
+        _PAGE.format(
+            seed_line=f"seed {seed}",
+            load="/".join(f"{load:.1f}" for load in os.getloadavg()),
+            minutes=minutes,
+            jobs=jobs,
+            missed="\n".join(f"* {line}" for line in missed) or "None.",
+            good="0.5 %",
+            false=report.false_table(found.false),
+            bad=report.bad_table(found.bad),
+            resumed=" / ".join(f"{seconds:.0f}" for seconds in found.resumed.resumed),
+            resume_goal=RESUME_GOAL_SECONDS,
+            cost=found.cost_microseconds,
+            cost_percent=cost_percent,
+            commit=found.commit[:12],
+            drawn=report.false_table(found.drawn),
+        )
+    )
+    PICTURES.mkdir(exist_ok=True)
+    (PICTURES / "evidence-one-version.svg").write_text(pictures.evidence_of_one_version(0.2, 4))
+    (PICTURES / "evidence-times.svg").write_text(pictures.times_to_stop(seed))
+    (PICTURES / "evidence-false.svg").write_text(pictures.false_roll_backs(found.false))
+
+
 def main() -> int:
     """Writes docs/measurements/evidence.md and docs/pictures."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -97,37 +138,18 @@ def main() -> int:
     given = parser.parse_args()
     began, commit = time.monotonic(), _last_commit()
     cost = measure_cost()
-    drawn_seed = int(commit[:8], 16)
-    everything: list[FalseRow | BadRow] = [*FALSE_ROWS, *BAD_ROWS, *drawn_rows(drawn_seed)]
+    everything: list[FalseRow | BadRow] = [*FALSE_ROWS, *BAD_ROWS, *drawn_rows(int(commit[:8], 16))]
     results = _measure(everything, given.seed, given.jobs)
-    false = [one for one in results[: len(FALSE_ROWS)] if isinstance(one, FalseResult)]
-    bad = [one for one in results if isinstance(one, BadResult)]
-    drawn = [one for one in results[len(FALSE_ROWS) :] if isinstance(one, FalseResult)]
-    resumed = measure_resume(given.seed)
-    missed = list(report.missed_goals([*false, *drawn], bad, resumed, cost / 10))
-    TABLE.write_text(
-        _PAGE.format(
-            seed_line=f"seed {given.seed}",
-            load="/".join(f"{load:.1f}" for load in os.getloadavg()),
-            minutes=(time.monotonic() - began) / 60,
-            jobs=given.jobs,
-            missed="\n".join(f"* {line}" for line in missed) or "None.",
-            good="0.5 %",
-            false=report.false_table(false),
-            bad=report.bad_table(bad),
-            resumed=" / ".join(f"{seconds:.0f}" for seconds in resumed.resumed),
-            resume_goal=RESUME_GOAL_SECONDS,
-            cost=cost,
-            cost_percent=cost / 10,
-            commit=commit[:12],
-            drawn=report.false_table(drawn),
-        )
+    found = Findings(
+        false=[one for one in results[: len(FALSE_ROWS)] if isinstance(one, FalseResult)],
+        bad=[one for one in results if isinstance(one, BadResult)],
+        drawn=[one for one in results[len(FALSE_ROWS) :] if isinstance(one, FalseResult)],
+        resumed=measure_resume(given.seed),
+        cost_microseconds=cost,
+        commit=commit,
     )
-    PICTURES.mkdir(exist_ok=True)
-    (PICTURES / "evidence-one-version.svg").write_text(pictures.evidence_of_one_version(0.2, 4))
-    (PICTURES / "evidence-times.svg").write_text(pictures.times_to_stop(given.seed))
-    (PICTURES / "evidence-false.svg").write_text(pictures.false_roll_backs(false))
-    print(report.last_line([*false, *drawn], bad), flush=True)
+    write(found, seed=given.seed, jobs=given.jobs, minutes=(time.monotonic() - began) / 60)
+    print(report.last_line([*found.false, *found.drawn], found.bad), flush=True)
     return 0
 
 

@@ -3,6 +3,7 @@
 import time
 import zlib
 from dataclasses import dataclass
+from math import exp, lgamma, log, log1p
 
 import numpy as np
 
@@ -50,16 +51,15 @@ def seed_of(name: str, seed: int) -> int:
 def upper_bound(hits: int, runs: int) -> float:
     """The one-sided upper 95 % bound of a share (Clopper and Pearson), by bisection."""
 
+    ways = [lgamma(runs + 1) - lgamma(count + 1) - lgamma(runs - count + 1) for count in range(hits + 1)]
+
     def at_most(share: float) -> float:
-        term, total = (1 - share) ** runs, 0.0
-        for count in range(hits + 1):
-            total += term
-            term *= (runs - count) / (count + 1) * share / (1 - share)
-        return total
+        hit, miss = log(share), log1p(-share)
+        return sum(exp(way + count * hit + (runs - count) * miss) for count, way in enumerate(ways))
 
     if hits >= runs:
         return 1.0
-    low, high = hits / runs, 0.999999 if hits / runs > 0.5 else min(0.999999, hits / runs + 0.2)
+    low, high = max(hits / runs, 1e-12), 1.0 - 1e-12
     for _ in range(60):
         middle = (low + high) / 2
         low, high = (middle, high) if at_most(middle) > 0.05 else (low, middle)

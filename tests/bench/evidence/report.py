@@ -50,8 +50,9 @@ def false_table(results: Sequence[FalseResult]) -> str:
     for one in results:
         goal = f"{one.row.limit:.0%}" if one.row.limit else "-"
         lines.append(
-            f"| {one.row.name} | {one.row.seconds // 60} | {one.row.runs:,} | {one.rolled_back / one.row.runs:.2%} | {bound_of(one):.2%} "
-            f"| {goal} | {one.braked / one.row.runs:.1%} |" + "".join(f" {one.rivals[name]:.0%} |" for name in NAMES)
+            f"| {one.row.name} | {one.row.seconds // 60} | {one.row.runs:,} | {one.rolled_back / one.row.runs:.2%} "
+            f"| {bound_of(one):.2%} | {goal} | {one.braked / one.row.runs:.1%} |"
+            + "".join(f" {one.rivals[name]:.0%} |" for name in NAMES)
         )
     return "\n".join(lines) + "\n"
 

@@ -137,7 +137,15 @@ class Composition:
     """One life of the operator in one namespace: a cache that starts empty, until it is closed or killed."""
 
     def __init__(
-        self, plane: ControlPlane, namespace: str, *, clock: MovedClock, registry_url: str, trap: Trap, epoch: int = 1
+        self,
+        plane: ControlPlane,
+        namespace: str,
+        *,
+        clock: MovedClock,
+        registry_url: str,
+        trap: Trap,
+        epoch: int = 1,
+        registry_timeout_seconds: float = 10.0,
     ) -> None:
         self._namespace = namespace
         self._clock = clock
@@ -146,7 +154,9 @@ class Composition:
         self._cluster = KubernetesCluster(
             Connection(self._http, lambda: ""), may_write=lambda: True, observe=lambda _verb, _code: None
         )
-        self._registry = MlflowRegistry(registry_url, clock, _plain_http(trap))
+        self._registry = MlflowRegistry(
+            registry_url, clock, _plain_http(trap), timeout_seconds=registry_timeout_seconds
+        )
         queue = WorkQueue(clock, jitter=lambda seconds: seconds)
         models = Models(self._registry, queue, poll_seconds=15, jitter=lambda seconds: seconds)
         self._loop = Loop(

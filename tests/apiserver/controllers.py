@@ -83,12 +83,16 @@ class Controllers:
         made = self._objects.create({"kind": "Pod", "metadata": meta, "spec": template["spec"]})
         return str(made["metadata"]["name"])
 
-    def container(self, pod: str, state: Mapping[str, Any], *, phase: str = "Pending") -> None:
+    def container(
+        self, pod: str, state: Mapping[str, Any], *, phase: str = "Pending", condition: str | None = None
+    ) -> None:
         """The kubelet tells how the pod's first container stands (`running()`, `waiting(...)`, `exited(...)`)."""
         body = self._objects.get("Pod", pod)
         container = body["spec"]["containers"][0]
         known = {"name": container["name"], "image": container["image"], "imageID": "", "ready": False}
-        status = {"phase": phase, "containerStatuses": [{**known, "restartCount": 0, **state}]}
+        status: dict[str, Any] = {"phase": phase, "containerStatuses": [{**known, "restartCount": 0, **state}]}
+        if condition:
+            status["conditions"] = [_condition(condition)]
         self._objects.merge("Pod", pod, {"status": status}, "status")
 
     def unschedulable(self, pod: str, message: str) -> None:

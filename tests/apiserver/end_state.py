@@ -16,6 +16,8 @@ _CLOCKS = {"endTime", "runningSince", "runningSeconds", "pendingSince"}
 _MLFLOW = {"experimentId", "experiment_id", "creation_timestamp", "last_updated_timestamp"}
 _DROPPED = _IDENTITY | _TIMES | _CLOCKS | _MLFLOW | {"epoch"}
 _HEX_UID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_RAN_FOR = re.compile(r"\bran for [0-9hms]+")
+"""In a message about a deadline: as long as the test took, to the second."""
 _HEX_RUN = re.compile(r"\b(m-)?[0-9a-f]{32}\b")
 
 
@@ -29,7 +31,7 @@ def end_state(objects: Objects, mlflow: Mlflow | None = None) -> dict[str, Any]:
         found["versions"] = [_stripped(item) for item in mlflow.versions(objects.namespace)]
         found["aliases"] = mlflow.aliases(objects.namespace)
     text = json.dumps(found, sort_keys=True).replace(objects.namespace, "NAMESPACE")
-    text = _HEX_RUN.sub("ID", _HEX_UID.sub("UID", text))
+    text = _RAN_FOR.sub("ran for TIME", _HEX_RUN.sub("ID", _HEX_UID.sub("UID", text)))
     return dict(json.loads(re.sub(r"/experiments/\d+", "/experiments/N", text)))
 
 

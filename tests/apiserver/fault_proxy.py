@@ -1,7 +1,7 @@
-"""A proxy in front of a real MLflow that does one request an injustice, and keeps a list of all of them."""
+"""A proxy in front of a real MLflow that does requests an injustice, each of them once, and keeps a list of all."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -10,69 +10,84 @@ import httpx
 from aiohttp import web
 from tests.apiserver.plain_http import NO_TLS
 
-SILENT_SECONDS = 3.0
-"""Longer than the caller waits."""
-
 
 class Fault(StrEnum):
-    """What becomes of the request."""
+    """What becomes of a request."""
 
     BROKEN = "answered 500, and never reaches MLflow"
     FORBIDDEN = "answered 403, and never reaches MLflow"
-    SILENT = "never answered, and never reaches MLflow"
+    SILENT = "not answered in time, and never reaches MLflow"
     LOST = "done by MLflow, but the connection is reset before the answer"
 
 
 @dataclass
 class FaultProxy:
-    """One proxy. `at` is the number of the request that goes wrong, from 0; None: all go well."""
+    """One proxy. A request is known by itself, the `stage` of the story and the number of writes done before it.
+
+    Each of the `targets` goes wrong when it is met for the first time.
+    """
 
     upstream: str
+    http: httpx.AsyncClient
     fault: Fault
-    at: int | None
+    stage: Callable[[], str]
+    targets: frozenset[str]
+    silent_seconds: float
     url: str = ""
-    requests: list[str] = field(default_factory=list)
+    count: int = 0
+    met: list[str] = field(default_factory=list)
+    _done: int = 0
+
+    def _strikes(self, request: web.Request) -> bool:
+        self.count += 1
+        what = f"{request.method} {request.path.removeprefix('/api/2.0/mlflow/')} after {self._done} in {self.stage()}"
+        if what in self.met:
+            return False
+        self.met.append(what)
+        return what in self.targets
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """One request, passed on or not."""
         body = await request.read()
-        struck = len(self.requests) == self.at
-        self.requests.append(f"{request.method} {request.path.removeprefix('/api/2.0/mlflow/')}")
+        struck = self._strikes(request)
         if struck and self.fault is Fault.BROKEN:
             return web.Response(status=500, text="<html><title>500 Internal Server Error</title></html>")
         if struck and self.fault is Fault.FORBIDDEN:
             return web.Response(status=403, text="Invalid Host header - possible DNS rebinding attack detected")
         if struck and self.fault is Fault.SILENT:
-            await asyncio.sleep(SILENT_SECONDS)
-            return self._reset(request)
+            await asyncio.sleep(self.silent_seconds)
+            return _reset(request)
         answer = await self._pass_on(request, body)
-        if struck:
-            return self._reset(request)
-        return web.Response(status=answer.status_code, body=answer.content, content_type="application/json")
+        return _reset(request) if struck else answer
 
-    async def _pass_on(self, request: web.Request, body: bytes) -> httpx.Response:
+    async def _pass_on(self, request: web.Request, body: bytes) -> web.Response:
         kind = {"Content-Type": "application/json"} if body else {}
-        async with httpx.AsyncClient(verify=NO_TLS, trust_env=False, timeout=30) as http:
-            return await http.request(request.method, self.upstream + request.path_qs, content=body, headers=kind)
+        done = await self.http.request(request.method, self.upstream + request.path_qs, content=body, headers=kind)
+        if request.method == "POST" and not request.path.endswith("/search") and done.is_success:
+            self._done += 1
+        return web.Response(status=done.status_code, body=done.content, content_type="application/json")
 
-    @staticmethod
-    def _reset(request: web.Request) -> web.Response:
-        if request.transport:
-            request.transport.abort()
-        return web.Response(status=500)
+
+def _reset(request: web.Request) -> web.Response:
+    if request.transport:
+        request.transport.abort()
+    return web.Response(status=500)
 
 
 @asynccontextmanager
-async def fault_proxy(upstream: str, fault: Fault, at: int | None) -> AsyncIterator[FaultProxy]:
+async def fault_proxy(
+    upstream: str, fault: Fault, stage: Callable[[], str], *, targets: frozenset[str], silent_seconds: float
+) -> AsyncIterator[FaultProxy]:
     """A running proxy on a free loopback port."""
-    proxy = FaultProxy(upstream, fault, at)
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", proxy.handle)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        proxy.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-        yield proxy
-    finally:
-        await runner.cleanup()
+    async with httpx.AsyncClient(verify=NO_TLS, trust_env=False, timeout=30) as http:
+        proxy = FaultProxy(upstream, http, fault, stage, targets, silent_seconds)
+        app = web.Application()
+        app.router.add_route("*", "/{path:.*}", proxy.handle)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, "127.0.0.1", 0).start()
+            proxy.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+            yield proxy
+        finally:
+            await runner.cleanup()

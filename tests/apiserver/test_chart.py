@@ -62,6 +62,13 @@ def dry_run(plane: ControlPlane, text: str) -> list[str]:
     return plane.kubectl("apply", "--dry-run=server", "--validate=strict", "-f", "-", input=text).splitlines()
 
 
+@pytest.mark.parametrize("variant", VARIANTS.values(), ids=lambda path: path.stem)
+def test_helm_finds_nothing_to_complain_about(variant: Path) -> None:
+    command = [str(binary("helm")), "lint", "--strict", "--quiet", str(CHART), "--values", str(variant)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 @pytest.mark.parametrize("variant", ["default", *VARIANTS])
 def test_the_api_server_accepts_every_documented_variant(
     variant: str, control_plane: ControlPlane, team_namespaces: None, monitoring_crds: None
@@ -239,6 +246,8 @@ SERVING = {
     "metadata": {"name": "web"},
     "spec": {"container": {"image": "registry.example/web:1"}},
 }
+LOST = {"kind": "ModelDeployment", "metadata": {"name": "lost"}, "spec": {"model": {"name": "lost", "version": "1"}}}
+"""Its warning is an event."""
 
 
 def test_with_the_rights_of_the_chart_the_operator_does_its_work_in_the_watched_namespaces_and_nothing_elsewhere(
@@ -261,13 +270,13 @@ def test_with_the_rights_of_the_chart_the_operator_does_its_work_in_the_watched_
     try:
         everywhere = [Objects(api, name) for name in (*confined.namespaces, confined.other)]
         for objects in everywhere:
-            objects.create(TRAINING)
-            objects.create(SERVING)
+            for manifest in (TRAINING, SERVING, LOST):
+                objects.create(manifest)
         *watched, other = everywhere
         for objects in watched:
-            eventually("its Job", lambda objects=objects: objects.names("Job"), seconds=15)
-            eventually("its Service", lambda objects=objects: "web" in objects.names("Service"), seconds=15)
-            eventually("an event", lambda objects=objects: _events(api, objects.namespace), seconds=15)
+            eventually("its Job", lambda objects=objects: objects.names("Job"), seconds=30)
+            eventually("its Service", lambda objects=objects: "web" in objects.names("Service"), seconds=30)
+            eventually("an event", lambda objects=objects: _events(api, objects.namespace), seconds=30)
         assert other.names("Deployment") == other.names("Job") == []
         assert "status" not in other.get("ModelDeployment", "web")
     finally:

@@ -20,6 +20,7 @@ from tests.apiserver.plain_http import ask
 from tests.cluster import ControlPlane, mark
 from tests.cluster.progress import pause
 
+from fairlead.api.kinds import BY_KIND
 from fairlead.api.names import LABEL_MODEL_DEPLOYMENT, LABEL_REVISION, revision_name
 from fairlead.api.resource import parse_model_deployment
 from fairlead.core.compare import digest_of
@@ -343,10 +344,14 @@ def test_a_quantity_that_the_api_server_rounds_is_written_once(
     assert len(writes) == 1
 
 
-def forge(objects: Objects, owner: str, revision: str, data: Any) -> dict[str, Any]:
-    """A ControllerRevision that looks like ours from outside."""
+def forge(objects: Objects, owner: str, revision: str, data: Any) -> None:
+    """A ControllerRevision that looks like ours from outside, byte by byte: the API server sorts what is applied."""
     meta = child_meta(objects, owner, revision, revision)
-    return objects.create({"kind": "ControllerRevision", "metadata": meta, "revision": 1, "data": data})
+    body = {"apiVersion": "apps/v1", "kind": "ControllerRevision", "metadata": meta, "revision": 1, "data": data}
+    path = f"{BY_KIND['ControllerRevision'].path(objects.namespace)}/{revision}"
+    headers = {"Content-Type": "application/apply-patch+yaml"}
+    answer = objects.api.patch(path, json=body, params={"fieldManager": "attacker"}, headers=headers)
+    assert answer.status_code == 201, answer.text
 
 
 def test_a_forged_revision_does_not_become_pods(objects: Objects, name: str) -> None:
@@ -354,7 +359,7 @@ def test_a_forged_revision_does_not_become_pods(objects: Objects, name: str) -> 
     deployment = deployment_of(objects, name)
     coming, inputs = revision_of(objects, name, image=NEXT_IMAGE)
     template = deployment["spec"]["template"]
-    template["metadata"]["labels"][LABEL_REVISION] = coming
+    template["metadata"] = {"labels": {**template["metadata"]["labels"], LABEL_REVISION: coming}}
     template["spec"] |= {"hostNetwork": True, "hostPID": True}
     template["spec"]["containers"][0] |= {"image": "evil.example/a", "securityContext": {"privileged": True}}
     forge(objects, name, coming, {"inputs": inputs, "template": template})

@@ -17,11 +17,11 @@ WEB = {
 }
 
 
-def pair(start_operator: StartOperator) -> tuple[OperatorProcess, OperatorProcess]:
+def pair(start_operator: StartOperator, **settings: object) -> tuple[OperatorProcess, OperatorProcess]:
     """The leader and the standby."""
-    leader = start_operator("operator-a")
+    leader = start_operator("operator-a", **settings)
     eventually("operator-a leads", lambda: leader.leading, seconds=10)
-    standby = start_operator("operator-b")
+    standby = start_operator("operator-b", **settings)
     assert not standby.leading
     return leader, standby
 
@@ -87,3 +87,26 @@ def test_a_leader_that_stood_still_past_its_lease_writes_nothing_when_it_wakes(
     pause(1)
     assert leader.writes(since) == []
     assert leader.process.returncode == 1
+
+
+def test_a_leader_that_slept_past_an_appointment_does_not_keep_it(
+    start_operator: StartOperator, objects: Objects, controllers: Controllers
+) -> None:
+    leader, standby = pair(start_operator, retirementGraceSeconds=6)
+    objects.create(WEB)
+    eventually("a Deployment", lambda: objects.names("Deployment"), seconds=5)
+    controllers.all_ready()
+    first = eventually("web is stable", lambda: stable(objects), seconds=5)
+    objects.merge("ModelDeployment", "web", {"spec": {"container": {"image": "registry.example/web:2"}}})
+    eventually("a second revision", lambda: len(objects.names("Deployment")) == 2, seconds=5)
+    controllers.all_ready()
+    eventually("the second is stable", lambda: stable(objects) != first, seconds=5)
+    pause(1)  # as above; the first revision is to be retired five seconds from now, and the leader knows when
+    leader.freeze()
+    seconds_until_leading(standby, within=AFTER_CRASH_SECONDS)
+    eventually("the standby retires the first", lambda: first not in objects.names("Service"), seconds=10)
+    pause(1)
+    since = mark(leader.plane.audit_log)
+    leader.thaw()  # its appointment is long due, and is on before any request can tell it that it is deposed
+    eventually("the deposed leader ends itself", lambda: not leader.alive, seconds=10)
+    assert leader.writes(since) == []

@@ -26,8 +26,9 @@ def go_environment(go: Path) -> dict[str, str]:
     for name in ("GOTOOLCHAIN", "GOROOT"):
         env.pop(name, None)
     version = subprocess.run([go, "env", "GOVERSION"], cwd="/", env=env, capture_output=True, text=True, check=True)
-    if not version.stdout.startswith(f"{versions.GO_SERIES}."):
-        env["GOTOOLCHAIN"] = versions.GO_TOOLCHAIN
+    # `auto`, whatever the user's own `go env` says: a module may ask for a later release of the series.
+    fits = version.stdout.startswith(f"{versions.GO_SERIES}.")
+    env["GOTOOLCHAIN"] = "auto" if fits else versions.GO_TOOLCHAIN
     return env
 
 

@@ -8,7 +8,7 @@ from tests.cluster import ClusterError, CommandError
 from tests.cluster.interface import Cluster, cluster
 from tests.demo import answers, state
 from tests.demo.progress import DemoError, Progress
-from tests.demo.story import NAME, NAMESPACE, NOISY, Story
+from tests.demo.story import NAME, NOISY, Story
 
 
 def tell(node: Cluster, progress: Progress) -> None:
@@ -55,16 +55,14 @@ def print_next() -> None:
     print(
         f"""
 What to try next (the cluster stays; `make down` removes it):
-  eval "$({sys.executable} -m tests.cluster env)"         # kubectl and helm for this shell
-  kubectl get fairlead                                     # both kinds: what runs, what serves, and why not
-  kubectl describe trainingjob {NOISY}       # conditions, gate and events of the one that was stopped
-  kubectl port-forward svc/{NAME} 8080:80 &          # then open http://127.0.0.1:8080/docs
-  kubectl -n mlflow port-forward svc/mlflow 5000 &         # MLflow: http://127.0.0.1:5000
+  eval "$(make -s env)"                                      # kubectl and helm for this shell
+  kubectl get fairlead                                       # both kinds: what runs, what serves, and why not
+  kubectl describe trainingjob {NOISY}           # conditions, gate and events of the one that was stopped
+  kubectl port-forward svc/{NAME} 8080:80 &           # then open http://127.0.0.1:8080/docs
+  kubectl -n mlflow port-forward svc/mlflow 5000 &           # MLflow: http://127.0.0.1:5000
   kubectl scale modeldeployment {NAME} --replicas 2
-  kubectl patch modeldeployment {NAME} --type merge -p '{{"spec":{{"resources":{{"limits":{{"memory":"800Mi"}}}}}}}}'
-  kubectl -n {NAMESPACE} get pods -w                       # the new revision comes up beside the old one
-A model of your own: examples/digits is a whole one, script and all; copy it, edit it, apply it:
-  kubectl apply -k examples/digits && kubectl wait tj/digits --for=condition=Ready --timeout=5m"""
+  kubectl apply -k examples/digits                           # another model; copy the folder to make your own
+  kubectl wait tj/digits --for=condition=Ready --timeout=5m"""
     )
 
 

@@ -20,8 +20,13 @@ def is_true(resource: Mapping[str, Any], kind: str) -> bool:
 def describe(resource: Mapping[str, Any]) -> str:
     """Phase, reason and message in one line: what a person would look for."""
     phase = resource.get("status", {}).get("phase", "not seen by the operator yet")
-    ready = condition(resource, "Stalled") or condition(resource, "Reconciling") or condition(resource, "Ready")
-    words = [phase, ready.get("reason", ""), ready.get("message", "")]
+    coming = condition(resource, "RolledOut")
+    told = (
+        condition(resource, "Stalled")
+        or condition(resource, "Reconciling")
+        or (coming if coming.get("status") == "False" else condition(resource, "Ready"))
+    )
+    words = [phase, told.get("reason", ""), told.get("message", "")]
     return ": ".join(dict.fromkeys(word for word in words if word))
 
 
@@ -39,10 +44,9 @@ def _rule(rule: Mapping[str, Any]) -> str:
 
 
 def describe_training(job: Mapping[str, Any]) -> str:
-    """The line that follows a TrainingJob: phase, attempt when it is not the first, reason, message, gate."""
+    """The line that follows a TrainingJob: phase, reason, message, and the attempt when it is not the first."""
     attempt = job.get("status", {}).get("attempt", 0)
-    words = [describe(job), f"attempt {attempt}" if attempt > 1 else "", f"gate: {gate(job)}" if gate(job) else ""]
-    return "; ".join(word for word in words if word)
+    return describe(job) + (f"; attempt {attempt}" if attempt > 1 else "")
 
 
 def describe_serving(deployment: Mapping[str, Any]) -> str:

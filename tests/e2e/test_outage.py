@@ -11,6 +11,7 @@ from tests.e2e.world import World, serving, training
 from tests.load import background_load
 
 OUTAGE_SECONDS = 60.0
+LOAD_RATE = 5.0
 
 
 def _stop(cluster: Cluster, world: World, mlflow: Mlflow) -> float:
@@ -27,7 +28,8 @@ def _start(cluster: Cluster) -> None:
 
 def _serve_first_version(world: World, mlflow: Mlflow, model: str) -> list[float]:
     """A model that serves, with a second version registered by hand that nobody asks for yet; a row to ask about."""
-    world.apply(training("first", model), serving("model", model))
+    enough = {"requests": {"cpu": "500m", "memory": "256Mi"}, "limits": {"memory": "768Mi"}}  # beside two trainers
+    world.apply(training("first", model), serving("model", model, resources=enough))
     first = world.wait_ended("first", seconds=180)["status"]
     assert first["phase"] == "Succeeded", first
     world.wait_rolled_out("model", seconds=120)
@@ -59,7 +61,7 @@ def test_mlflow_may_be_away_for_a_minute_while_trainings_registrations_and_alias
     url = f"{world.url('model')}/v2/models/model/infer"
     world.apply(training("trains", trains, container={"command": trainers.LOGS_DURING_AN_OUTAGE}))
     world.wait("in the middle of training", lambda: _says(world, "trains", "training until"), seconds=60)
-    with background_load(infer_load(url, row)) as load:
+    with background_load(infer_load(url, row, rate=LOAD_RATE)) as load:
         try:
             world.apply(training("registers", registers))
             world.wait(
@@ -82,4 +84,4 @@ def test_mlflow_may_be_away_for_a_minute_while_trainings_registrations_and_alias
         world.wait_served("model", "2", seconds=60)
         report = load.report()
     assert report.failed == 0, report.describe()
-    assert report.sent > OUTAGE_SECONDS * 5
+    assert report.sent > OUTAGE_SECONDS * LOAD_RATE

@@ -68,6 +68,10 @@ class ServingSimulation:
         """The status is lost, as after the restore of a backup."""
         self.cluster.put({key: value for key, value in self.body.items() if key != "status"})
 
+    def empty_status(self) -> None:
+        """Someone writes an empty status."""
+        self.cluster.put({**self.body, "status": {}})
+
     # -- what can be seen
 
     @property

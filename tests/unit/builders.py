@@ -231,6 +231,7 @@ def pod_body(
     phase: str = "Running",
     ready: bool = False,
     unschedulable: str = "",
+    scheduled: datetime | None = None,
     created: datetime | None = NOW,
     deleting: bool = False,
     message: str = "",
@@ -251,6 +252,8 @@ def pod_body(
     if unschedulable:
         waits = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": unschedulable}
         conditions.append(waits)
+    if scheduled:
+        conditions.append({"type": "PodScheduled", "status": "True", "lastTransitionTime": stamp(scheduled)})
     status: Body = {"phase": phase, "conditions": conditions, "containerStatuses": list(containers)}
     return {"kind": "Pod", "metadata": meta, "status": status | ({"message": message} if message else {})}
 

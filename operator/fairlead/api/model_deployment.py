@@ -90,7 +90,8 @@ class Rollout(ApiModel):
         "15m", description='How long pods may wait for room in the cluster; "off" (in quotes): for ever.'
     )
     progress_deadline: DurationOrOff = Field(
-        "30m", description='How long a new revision may take to be ready; "off" (in quotes): for ever.'
+        "30m",
+        description='How long a new revision, its pods on nodes, may take to be ready; "off" (in quotes): for ever.',
     )
 
 

@@ -55,6 +55,8 @@ class ObservedPod:
     ready: bool
     deleting: bool
     created: datetime | None
+    scheduled: datetime | None
+    """When it got its node; None while it has none."""
     unschedulable: str
     message: str
     containers: tuple[ObservedContainer, ...]
@@ -134,6 +136,7 @@ def parse_pod(body: Mapping[str, Any]) -> ObservedPod:
         ready=conditions.get("Ready", {}).get("status") == "True",
         deleting="deletionTimestamp" in meta,
         created=parse_time(meta.get("creationTimestamp")),
+        scheduled=parse_time(scheduled.get("lastTransitionTime")) if scheduled.get("status") == "True" else None,
         unschedulable=clean_text(scheduled.get("message", "")) if waits else "",
         message=clean_text(status.get("message", "")),
         containers=tuple(_container(item, limits) for item in states),

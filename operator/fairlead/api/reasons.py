@@ -86,7 +86,9 @@ class Reason(StrEnum):
 
 
 EXPLAINED: dict[Reason, Explanation] = {
-    Reason.STARTING: Explanation("A revision's pods are coming up.", "Wait; the message says what is missing."),
+    Reason.STARTING: Explanation(
+        "A revision's pods are coming up, or are about to get the traffic.", "Wait; the message says what is missing."
+    ),
     Reason.SERVING: Explanation("The stable revision answers.", "Nothing."),
     Reason.ROLLED_OUT: Explanation("What the spec asks for is what serves.", "Nothing."),
     Reason.SCALING: Explanation("The number of pods is changing.", "Wait."),
@@ -203,7 +205,7 @@ EXPLAINED: dict[Reason, Explanation] = {
         stalls=True,
     ),
     Reason.REVISION_LOST: Explanation(
-        "The ControllerRevision of the serving revision is gone, so its pods cannot be rebuilt if they go too.",
+        "The ControllerRevision and the Deployment of the serving revision are gone: nothing can rebuild its pods.",
         "Apply the spec again as it was, or a new one.",
         stalls=True,
     ),

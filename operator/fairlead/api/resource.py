@@ -31,12 +31,24 @@ class Meta:
 
 @dataclass(frozen=True, slots=True)
 class Resource(Generic[S, T]):
-    """One custom resource. `has_status` tells an empty status from none: the first write tests for none."""
+    """One custom resource.
+
+    `has_status`: it has one that says something. `emptied`: one is there that does not: a tool has written an empty
+    one, say, and the API server reads the schema's defaults into it, zeros and empty lists.
+    """
 
     meta: Meta
     spec: S
     status: T
     has_status: bool
+    emptied: bool = False
+
+    @property
+    def stored_status(self) -> dict[str, Any] | None:
+        """The status as a patch has to find it; None when there is none."""
+        if self.has_status:
+            return self.status.wire()
+        return {} if self.emptied else None
 
 
 ModelDeployment = Resource[ModelDeploymentSpec, ModelDeploymentStatus]
@@ -56,12 +68,14 @@ def parse_meta(body: Mapping[str, Any]) -> Meta:
 
 
 def _parse(body: Mapping[str, Any], spec: type[S], status: type[T]) -> Resource[S, T]:
+    written = any((body.get("status") or {}).values())
     try:
         return Resource(
             meta=parse_meta(body),
             spec=spec.model_validate(body.get("spec") or {}),
             status=status.model_validate(body.get("status") or {}),
-            has_status=bool(body.get("status")),
+            has_status=written,
+            emptied=body.get("status") is not None and not written,
         )
     except ValidationError as error:
         first = error.errors()[0]

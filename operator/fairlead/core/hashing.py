@@ -115,13 +115,11 @@ def _watch(world: TrainingWorld, known: ModelVersionStatus, made: Registering) -
     wait = None if running else STARTING_POLL_SECONDS
     if finding:
         return _say(world, finding, wait)
-    if _reason_now(world) in (Reason.REGISTERING, Reason.MANIFEST_FAILED):
-        return Plan((), wait)  # what failed stays said until a pod does better
+    said = next(iter(world.resource.status.conditions), None)
+    if said and said.reason in (Reason.REGISTERING, Reason.MANIFEST_FAILED):
+        # What the gate decided stays said, and what failed does until a pod does better.
+        return _say(world, Finding(Reason(said.reason), said.message), wait)
     return _say(world, Finding(Reason.REGISTERING, f"hashing the files of logged model {known.model_id}"), wait)
-
-
-def _reason_now(world: TrainingWorld) -> str:
-    return next((item.reason for item in world.resource.status.conditions), "")
 
 
 def _read(world: TrainingWorld, known: ModelVersionStatus, made: Registering) -> Plan:

@@ -57,13 +57,13 @@ def decide_serving(world: ServingWorld) -> Plan:
     wanted = list(wanted_children(world, pointers, target))
     clashes = conflicts(world, wanted)
     status = project_status(world, pointers, target, clashes)
-    before = resource.status.wire() if resource.has_status else None
+    before = resource.stored_status
     writes: list[Effect] = []
     if status.wire() != before:
         told = announce(resource.status.conditions, status.conditions)
         writes.append(WriteStatus(before=before, after=status.wire(), announcements=told))
     children: list[Effect] = [] if world.refused else list(applies(world, wanted))
-    pointers_first = before is None or _moved(old, pointers)
+    pointers_first = not before or _moved(old, pointers)
     first, second = (writes, children) if pointers_first else (children, writes)
     effects = (*first, *second, *deletions(world, pointers, wanted))
     return Plan(effects, _requeue(world, pointers, conflict=bool(clashes)))

@@ -89,7 +89,7 @@ def _expired_revisions(world: ServingWorld, pointers: Pointers) -> set[str]:
     return {item.name for item in past[: max(0, surplus)]}
 
 
-def _selected(world: ServingWorld) -> str:
+def selected_revision(world: ServingWorld) -> str:
     """The revision that the Service selects as it is; empty when there is none of ours."""
     service = world.children.get(ObjectRef("Service", world.resource.meta.name))
     spec: Any = service.manifest.get("spec") if service and service.ours else None
@@ -101,7 +101,7 @@ def deletions(world: ServingWorld, pointers: Pointers, wanted: list[dict[str, An
     keep = {ObjectRef(item["kind"], item["metadata"]["name"]) for item in wanted}
     live = {slot.revision for slot in pointers.live()}
     expired = _expired_revisions(world, pointers)
-    selected = _selected(world)
+    selected = selected_revision(world)
     for ref, child in world.children.items():
         if not child.ours or ref in keep:
             continue

@@ -1,7 +1,7 @@
 """The status of a ModelDeployment: a projection of one look at the world."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from fairlead.api.conditions import Condition, ConditionType, condition, merge_conditions
 from fairlead.api.model_deployment import (
@@ -18,6 +18,7 @@ from fairlead.api.scalars import parse_limit
 from fairlead.core.effects import ObjectRef
 from fairlead.core.findings import Finding
 from fairlead.core.pointers import Pointers, Target, examine, known_model, refused_model
+from fairlead.core.serving_children import selected_revision
 from fairlead.core.world import RegistryProblem, ServingWorld, Unanswered
 from fairlead.render.serving import selector_labels
 
@@ -40,7 +41,8 @@ def _deadline(world: ServingWorld, candidate: RevisionStatus, finding: Finding |
     name = "pendingDeadline" if pending else "progressDeadline"
     text = rollout.pending_deadline if pending else rollout.progress_deadline
     limit = parse_limit(text)
-    if limit is None or world.now - candidate.since < limit:
+    began = candidate.since if pending else _began(world, candidate)
+    if limit is None or world.now - began < limit:
         return None
     reason = Reason.PENDING_DEADLINE_EXCEEDED if pending else Reason.PROGRESS_DEADLINE_EXCEEDED
     seen = f"; {finding.reason}: {finding.message}" if finding else ""
@@ -49,13 +51,20 @@ def _deadline(world: ServingWorld, candidate: RevisionStatus, finding: Finding |
     )
 
 
+def _began(world: ServingWorld, candidate: RevisionStatus) -> datetime:
+    """Since when a revision could make progress: its newest pod has had a node. Until then it is pending."""
+    found = (pod.scheduled for pod in world.pods if pod.revision == candidate.revision and pod.scheduled)
+    return max(candidate.since, *found, candidate.since)
+
+
 def next_deadline(world: ServingWorld, pointers: Pointers) -> timedelta | None:
     """How long until a deadline of the candidate passes; None when there is none to wait for."""
     if pointers.candidate is None:
         return None
     rollout = world.resource.spec.rollout
-    limits = [parse_limit(rollout.pending_deadline), parse_limit(rollout.progress_deadline)]
-    waits = [limit - (world.now - pointers.candidate.since) for limit in limits if limit is not None]
+    began = _began(world, pointers.candidate)
+    limits = [(rollout.pending_deadline, pointers.candidate.since), (rollout.progress_deadline, began)]
+    waits = [limit - (world.now - since) for text, since in limits if (limit := parse_limit(text)) is not None]
     return min((wait for wait in waits if wait > timedelta(0)), default=None)
 
 
@@ -119,7 +128,18 @@ def candidate_coming(look: Look) -> Headline | None:
     return Headline(finding.reason, finding.message, failed=finding.final)
 
 
-CHECKS = (name_taken, write_refused, target_unknown, target_quarantined, candidate_coming)
+def service_behind(look: Look) -> Headline | None:
+    """The pointer has moved, and the Service has not followed yet."""
+    stable = look.pointers.stable
+    if stable is None or selected_revision(look.world) in (stable.revision, ""):
+        return None
+    text = f"revision {stable.revision} is ready; the Service is being switched to it"
+    return Headline(Reason.STARTING, text, failed=False)
+
+
+REVISION_CHECKS = (target_quarantined, candidate_coming, service_behind)
+"""What becomes of the revision that the spec asks for."""
+CHECKS = (name_taken, write_refused, target_unknown, *REVISION_CHECKS)
 
 
 def headline(look: Look) -> Headline:
@@ -127,12 +147,22 @@ def headline(look: Look) -> Headline:
     return next((found for check in CHECKS if (found := check(look))), Headline(None, "", failed=False))
 
 
-def _phase(pointers: Pointers, head: Headline) -> DeploymentPhase:
-    if head.reason is None:
+def _phase(look: Look, head: Headline) -> DeploymentPhase:
+    """While one serves, only what becomes of a revision moves it: what hinders us all alike is in the conditions."""
+    if look.pointers.stable is None:
+        return DeploymentPhase.FAILED if head.failed else DeploymentPhase.STARTING
+    coming = next((found for check in REVISION_CHECKS if (found := check(look))), None)
+    if coming is None:
         return DeploymentPhase.STABLE
-    if not head.failed:
-        return DeploymentPhase.STARTING
-    return DeploymentPhase.ROLLED_BACK if pointers.stable else DeploymentPhase.FAILED
+    return DeploymentPhase.ROLLED_BACK if coming.failed else DeploymentPhase.STARTING
+
+
+def _lost(world: ServingWorld, revision: str) -> Finding | None:
+    """Neither the Deployment nor the ControllerRevision that it was made from is there: nothing can rebuild it."""
+    if revision in world.workloads or any(item.name == revision for item in world.revisions):
+        return None
+    text = f"ControllerRevision and Deployment {revision} are gone, so its pods cannot be rebuilt"
+    return Finding(Reason.REVISION_LOST, text, final=True)
 
 
 def _ready(world: ServingWorld, pointers: Pointers, head: Headline, conflicts: list[ObjectRef]) -> Condition:
@@ -145,17 +175,22 @@ def _ready(world: ServingWorld, pointers: Pointers, head: Headline, conflicts: l
     workload = world.workloads.get(stable.revision)
     if workload and workload.ready > 0:
         return condition(ConditionType.READY, True, Reason.SERVING, f"revision {stable.revision} answers")
-    finding = examine(world, stable.revision)
+    finding = _lost(world, stable.revision) or examine(world, stable.revision)
     if finding:
         return condition(ConditionType.READY, False, finding.reason, finding.message)
     return condition(ConditionType.READY, False, Reason.PODS_NOT_READY, _progress(world, stable.revision))
 
 
 def _activity(world: ServingWorld, pointers: Pointers, head: Headline, ready: Condition) -> Condition | None:
-    """Reconciling or Stalled, or nothing when settled."""
-    if head.reason is not None:
-        kind = ConditionType.STALLED if head.failed else ConditionType.RECONCILING
-        return condition(kind, True, head.reason, head.message)
+    """Reconciling or Stalled, or nothing when settled.
+
+    A new revision beside one that serves is neither: RolledOut says it, and nobody who waits for the resource to be
+    reconciled (`helm --wait`, kstatus) waits for a rollout.
+    """
+    if head.reason is not None and head.failed:
+        return condition(ConditionType.STALLED, True, head.reason, head.message)
+    if head.reason is not None and pointers.stable is None:
+        return condition(ConditionType.RECONCILING, True, head.reason, head.message)
     if ready.status.value == "False":
         return condition(ConditionType.RECONCILING, True, Reason(ready.reason), ready.message)
     stable = pointers.stable
@@ -217,7 +252,8 @@ def project_status(
 ) -> ModelDeploymentStatus:
     """The whole status."""
     resource = world.resource
-    head = headline(Look(world, pointers, target, conflicts))
+    look = Look(world, pointers, target, conflicts)
+    head = headline(look)
     ready = _ready(world, pointers, head, conflicts)
     found = [ready, _rolled_out(pointers, head), _resolved(world), _activity(world, pointers, head, ready)]
     model = known_model(world)
@@ -226,7 +262,7 @@ def project_status(
     labels = selector_labels(resource.meta, serving.revision) if serving else {}
     return ModelDeploymentStatus(
         observed_generation=resource.meta.generation,
-        phase=_phase(pointers, head),
+        phase=_phase(look, head),
         conditions=merge_conditions(
             resource.status.conditions,
             [item for item in found if item],

@@ -96,7 +96,7 @@ def make_status(
 def make_plan(world: TrainingWorld, status: TrainingJobStatus, *effects: Effect, wait: float | None = None) -> Plan:
     """The status if it changed, then the effects."""
     old = world.resource.status
-    before = old.wire() if world.resource.has_status else None
+    before = world.resource.stored_status
     if status.wire() == before:
         return Plan(effects, wait)
     after = status.model_copy(update={"epoch": max(world.epoch, old.epoch)})

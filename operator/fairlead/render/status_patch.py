@@ -1,7 +1,8 @@
 """The JSON Patch that replaces a status, if it is still the one that was read.
 
 One form for both kinds: the object is the same (UID), and neither another leader (epoch) nor another write (generation
-of the traffic, phase) has come between. A change of the arms also tests the spec's generation: it was decided for it.
+of the traffic, phase and attempt) has come between. A change of the arms also tests the spec's generation: it was
+decided for it.
 Source: RFC 6902; `test` against an absent path with null is how the API server's library spells "there is none".
 """
 
@@ -22,11 +23,15 @@ def render_status_patch(
     tests = [_test("/metadata/uid", meta.uid)]
     if before is None:
         return [*tests, _test("/status", None), {"op": "add", "path": "/status", "value": after}]
+    if not before:
+        tests.append(_test("/status/phase", None))  # someone has emptied it
     old, new = before.get("traffic"), after.get("traffic")
     if old is not None:
         tests += [_test("/status/traffic/generation", old["generation"]), _test("/status/traffic/epoch", old["epoch"])]
         if new is not None and new["generation"] != old["generation"]:
             tests.append(_test("/metadata/generation", meta.generation))
     else:
-        tests += [_test(f"/status/{field}", before[field]) for field in ("epoch", "phase") if field in before]
+        tests += [
+            _test(f"/status/{field}", before[field]) for field in ("epoch", "phase", "attempt") if field in before
+        ]
     return [*tests, {"op": "replace", "path": "/status", "value": after}]

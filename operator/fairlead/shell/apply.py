@@ -4,12 +4,12 @@ What the API server answers goes into the cache at once, so that the next look a
 """
 
 import logging
-from collections.abc import Mapping
-from typing import Any, assert_never
+from typing import assert_never
 
 from fairlead.api.observed import owner_uid
 from fairlead.api.resource import Meta
 from fairlead.core.effects import (
+    Announcement,
     Apply,
     ClaimAlias,
     CloseRun,
@@ -99,13 +99,13 @@ class Applier:
         self._cache.put(written)
         for item in effect.announcements:
             log.info("condition changed", extra={"key": str(key), "reason": item.reason.value, "detail": item.message})
-            event = render_event(
-                key.kind, meta, type_=item.type, reason=item.reason, message=item.message, now=self._clock.now()
-            )
-            await self._record(key, event)
+            await self.announce(key, meta, item)
 
-    async def _record(self, key: Key, event: Mapping[str, Any]) -> None:
-        """An event that cannot be written costs no more than itself: the condition already says it."""
+    async def announce(self, key: Key, meta: Meta, item: Announcement) -> None:
+        """An event on the custom resource. One that cannot be written costs no more than itself."""
+        event = render_event(
+            key.kind, meta, type_=item.type, reason=item.reason, message=item.message, now=self._clock.now()
+        )
         try:
             await self._cluster.record_event(event)
         except FairleadError as error:

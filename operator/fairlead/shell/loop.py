@@ -5,8 +5,9 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, TypeAlias
 
+from fairlead.api.reasons import Reason
 from fairlead.api.resource import InvalidResource, Meta, parse_meta
-from fairlead.core.effects import Plan
+from fairlead.core.effects import Announcement, Plan
 from fairlead.core.serving import decide_serving
 from fairlead.core.training import decide_training
 from fairlead.errors import ReadAgain, Refused, RegistryError, RetryLater
@@ -55,6 +56,7 @@ class Loop:
         self._telemetry = telemetry
         self._frame = frame
         self._gone = gone
+        self._told_invalid: dict[Key, str] = {}
 
     async def run(self, concurrency: int) -> None:
         """Works until cancelled."""
@@ -87,6 +89,7 @@ class Loop:
             return "retry"
         except InvalidResource as error:
             log.error("stored object does not fit the schema", extra={"key": str(key), "error": str(error)})
+            await self._tell_invalid(key, str(error))
             return "invalid"
         except Exception:  # a bug in one resource must not stop the others
             delay = self._queue.fail(key)
@@ -97,12 +100,21 @@ class Loop:
             self._queue.add_after(key, wait)
         return "settled"
 
+    async def _tell_invalid(self, key: Key, message: str) -> None:
+        """An event, once for each thing that is wrong: there is no status to put a condition into."""
+        body = self._cache.get(key.kind, key.namespace, key.name)
+        if body is None or self._told_invalid.get(key) == message:
+            return
+        self._told_invalid[key] = message
+        await self._applier.announce(key, parse_meta(body), Announcement("Warning", Reason.INVALID_SPEC, message))
+
     async def reconcile(self, key: Key) -> float | None:
         """Gather, decide, apply the first effect, and again. The seconds until the next look, if one is due."""
         seen = Seen(foreign={})
         for _ in range(MOST_EFFECTS):
             body = self._cache.get(key.kind, key.namespace, key.name)
             if body is None:
+                self._told_invalid.pop(key, None)
                 self._gone(key)
                 return None  # deleted: owner references take the children
             plan = await self._decide(key, body, seen)

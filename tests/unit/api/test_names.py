@@ -8,8 +8,10 @@ from fairlead.api.names import (
     LABEL_REVISION,
     RESERVED_PREFIXES,
     attempt_name,
+    registering_name,
     revision_name,
 )
+from fairlead.api.training_job import MOST_ATTEMPTS
 
 
 def _longest(kind: str) -> int:
@@ -24,7 +26,9 @@ def test_the_longest_name_of_each_kind_still_gives_labels_and_pod_names_that_fit
     pod_suffix = len("-0123456789-abcde")
     assert len(revision_name("a" * _longest("ModelDeployment"), "0" * 64)) <= 63
     assert len(revision_name("a" * _longest("ModelDeployment"), "0" * 64)) + pod_suffix <= 253
-    assert len(attempt_name("a" * _longest("TrainingJob"), 999)) + len("-abcde") <= 63
+    assert len(attempt_name("a" * _longest("TrainingJob"), MOST_ATTEMPTS)) + len("-abcde") <= 63
+    # The Job controller puts the whole name of a Job into a label of its pods.
+    assert len(registering_name("a" * _longest("TrainingJob"), MOST_ATTEMPTS)) <= 63
 
 
 def test_every_label_and_annotation_of_ours_has_a_reserved_prefix() -> None:

@@ -139,6 +139,14 @@ def test_the_owner_is_the_controller_and_no_other_reference() -> None:
     assert owner_uid({"metadata": {}}) == ""
 
 
+def test_a_pod_tells_since_when_it_has_a_node() -> None:
+    placed = {"type": "PodScheduled", "status": "True", "lastTransitionTime": "2026-05-04T12:00:00Z"}
+    waits = {**placed, "status": "False", "reason": "Unschedulable"}
+    assert parse_pod(_pod({"conditions": [placed]})).scheduled == parse_time("2026-05-04T12:00:00Z")
+    assert parse_pod(_pod({"conditions": [waits]})).scheduled is None
+    assert parse_pod(_pod({})).scheduled is None
+
+
 def test_a_job_that_is_suspended_says_since_when() -> None:
     body: dict[str, Any] = {"metadata": {"name": "j", "uid": "u"}, "spec": {"suspend": True}}
     assert (parse_job(body).suspended, parse_job(body).suspended_since) == (True, None)

@@ -33,6 +33,15 @@ def test_the_first_write_can_tell_that_there_is_no_status_yet() -> None:
     assert parse_training_job(_body(TRAINING, status={"phase": "Running"})).has_status
 
 
+def test_the_status_that_a_patch_has_to_find_is_none_empty_or_what_was_read() -> None:
+    assert parse_training_job(_body(TRAINING)).stored_status is None
+    for empty in ({}, {"attempt": 0, "conditions": []}):
+        emptied = parse_training_job(_body(TRAINING, status=empty))
+        assert (emptied.stored_status, emptied.has_status) == ({}, False)
+    found = parse_training_job(_body(TRAINING, status={"phase": "Running"})).stored_status
+    assert found and found["phase"] == "Running"
+
+
 def test_a_resource_under_deletion_is_told_apart() -> None:
     body = _body(TRAINING)
     body["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"

@@ -27,12 +27,17 @@ from fairlead.core.world import Registering, RegistryFacts, RegistryProblem, Ver
 REF = ObjectRef("Job", "fit-1-register")
 DIGEST = "sha256:" + "0123456789abcdef" * 4
 KNOWN = ModelVersionStatus(name="churn", model_id="m-1")
-SAID = [{"type": "Ready", "status": "False", "reason": "ManifestFailed", "message": "no", "lastTransitionTime": None}]
 
 
 def body(**status: Any) -> Body:
     run = {"id": "run-1", "experimentId": "1", "url": ""}
     return training_body(status={"phase": "Registering", "attempt": 1, "run": run, **status})
+
+
+def ready(reason: str, message: str) -> Body:
+    """The condition Ready of a status."""
+    since = {"lastTransitionTime": "2026-05-04T11:00:00Z", "observedGeneration": 1}
+    return {"type": "Ready", "status": "False", "reason": reason, "message": message, **since}
 
 
 def asked(*objects: Body, of: Body | None = None, **world: Any) -> Plan:
@@ -264,8 +269,14 @@ def test_a_job_that_failed_without_a_pod_says_what_its_controller_says() -> None
     assert told(asked(job(ended="Failed")))[2] == "BackoffLimitExceeded: said so"
 
 
-def test_what_failed_stays_told_while_it_is_tried_again() -> None:
-    again = body(conditions=[{**SAID[0], "lastTransitionTime": "2026-05-04T11:00:00Z"}])
-    assert asked(job(), of=again) == Plan((), 2.0)
+@pytest.mark.parametrize("word", ["ManifestFailed", "Registering"])
+def test_what_was_said_stays_said_while_the_job_is_under_way(word: str) -> None:
+    again = body(conditions=[ready(word, "as before")])
+    assert told(asked(job(), of=again)) == ("Registering", word, "as before")
     pending = pod(phase="Pending", unschedulable="0/1 nodes")
     assert told(asked(job(), pending, of=again))[1] == "Unschedulable"
+
+
+def test_a_pod_that_is_no_longer_held_up_is_told_anew() -> None:
+    again = body(conditions=[ready("Unschedulable", "0/1 nodes")])
+    assert told(asked(job(), pod(container_status("register")), of=again))[1] == "Registering"

@@ -84,8 +84,44 @@ def test_a_promotion_is_written_into_the_status_before_the_service_moves() -> No
     before = len(world.cluster.writes)
     world.reconcile()
     moved = [write for write in world.cluster.writes[before:] if "ControllerRevision" not in write]
-    assert moved == ["status ModelDeployment churn", "apply Service churn"]
+    assert moved == ["status ModelDeployment churn", "apply Service churn", "status ModelDeployment churn"]
     assert world.status.previous is not None
+
+
+def test_a_revision_is_rolled_out_when_the_service_sends_users_to_it_and_not_before() -> None:
+    world = serving()
+    old = world.revision
+    world.edit_image("example/churn:2")
+    world.settle(4)
+    world.pods.tick(4)
+    world.reconcile(most=1)
+    assert world.status.stable and world.status.stable.revision == world.revision
+    assert (world.selected(), world.status.phase) == (old, "Starting")
+    assert world.condition("RolledOut") == ("False", "Starting")
+    world.reconcile()
+    assert (world.selected(), world.status.phase) == (world.revision, "Stable")
+    assert world.condition("RolledOut") == ("True", "RolledOut")
+
+
+def test_a_status_that_someone_has_emptied_is_rebuilt() -> None:
+    world = serving()
+    world.empty_status()
+    world.reconcile()
+    assert (world.status.phase, world.condition("RolledOut")) == ("Stable", ("True", "RolledOut"))
+
+
+def test_a_serving_revision_that_nothing_can_rebuild_is_told() -> None:
+    world = serving()
+    old = world.revision
+    world.edit_image("example/slow:1")
+    world.settle(4)
+    world.cluster.lose("ControllerRevision", old)
+    world.cluster.lose("Deployment", old)
+    world.reconcile()
+    assert world.condition("Ready") == ("False", "RevisionLost")
+    world.edit_image("example/churn:1")
+    world.settle(10)
+    assert world.condition("Ready") == ("True", "Serving")
 
 
 def test_the_replaced_revision_goes_after_the_grace_and_not_before() -> None:
@@ -120,7 +156,7 @@ def test_the_first_crash_of_a_candidate_is_shown_and_is_no_verdict() -> None:
     world = serving()
     world.edit_image("example/crash:1")
     world.settle(6)
-    assert world.condition("Reconciling") == ("True", "ContainerCrashed")
+    assert world.condition("RolledOut") == ("False", "ContainerCrashed")
     assert "exited with code 1: boom" in world.status.conditions[1].message
     assert (world.status.phase, world.status.quarantine) == ("Starting", ())
 
@@ -165,7 +201,7 @@ def test_an_image_that_does_not_exist_is_shown_at_once_and_final_after_the_secon
     world = serving()
     world.edit_image("example/missing:1")
     world.settle(6)
-    assert world.condition("Reconciling") == ("True", "ImageNotFound")
+    assert world.condition("RolledOut") == ("False", "ImageNotFound")
     world.settle(20)
     assert world.condition("Stalled") == ("True", "ImageNotFound")
     assert (world.status.phase, world.status.quarantine) == ("RolledBack", ())
@@ -203,7 +239,8 @@ def test_a_deadline_stalls_the_candidate_which_is_kept(image: str, name: str, wa
     old = world.revision
     world.edit_image(image)
     world.settle(280, step=10)
-    assert world.condition("Reconciling") == ("True", waiting)
+    assert world.condition("RolledOut") == ("False", waiting)
+    assert world.condition("Reconciling") is None, "nobody waits for a rollout"
     world.settle(40)
     assert world.condition("Stalled") == ("True", late)
     assert f"rollout.{name} (5m)" in world.status.conditions[1].message
@@ -224,7 +261,8 @@ def test_a_deadline_is_off_when_it_says_so(image: str, name: str, waiting: str) 
     world.pods.behaviours["example/slow:1"] = Behaviour("ready", seconds=10**9)
     world.pods.tick(1)
     world.reconcile()
-    assert world.condition("Reconciling") == ("True", waiting)
+    assert world.condition("RolledOut") == ("False", waiting)
+    assert world.condition("Reconciling") is None, "nobody waits for a rollout"
 
 
 def test_an_absent_deadline_means_its_default_and_the_status_echoes_it() -> None:
@@ -288,7 +326,7 @@ def test_a_registry_that_is_down_does_not_answer_a_new_question() -> None:
     world.model = DOWN
     world.edit(model={"name": "churn", "alias": "champion"})
     world.reconcile()
-    assert (world.status.phase, world.condition("Ready")) == ("Starting", ("True", "Serving"))
+    assert (world.status.phase, world.condition("Ready")) == ("Stable", ("True", "Serving"))
     assert world.condition("RolledOut") == ("False", "RegistryUnavailable")
 
 

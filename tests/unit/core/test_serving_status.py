@@ -102,7 +102,7 @@ def test_row_a_new_version_comes_up_beside_the_one_that_serves() -> None:
     assert status.phase is DeploymentPhase.STARTING
     assert table(status)["Ready"] == ("True", "Serving")
     assert table(status)["RolledOut"] == ("False", "Starting")
-    assert "Stalled" not in table(status)
+    assert not {"Stalled", "Reconciling"} & set(table(status)), "helm --wait waits for no rollout"
 
 
 def test_row_done() -> None:
@@ -147,7 +147,8 @@ def test_serving_pods_that_fail_say_why() -> None:
 
 
 def test_a_deployment_that_was_deleted_has_no_ready_pods() -> None:
-    status = project(role(stable=slot(NAME)))
+    stored, _ = revision_children(BODY)
+    status = project(role(stable=slot(NAME)), [stored])
     assert table(status)["Ready"] == ("False", "PodsNotReady")
     assert message(status, "Ready") == f"revision {NAME}: 0 of 1 pods ready"
 
@@ -164,9 +165,16 @@ def test_a_number_of_pods_that_changes_is_scaling(ready: int, seen: int) -> None
 
 def test_a_finding_instead_of_a_target_is_told_whether_it_waits_for_someone() -> None:
     for reason, kind in ((Reason.IMAGE_NOT_ALLOWED, "Stalled"), (Reason.REGISTRY_UNAVAILABLE, "Reconciling")):
-        status = project(role(stable=slot(OLD_NAME)), old_serves(), target=Finding(reason, "because"))
+        status = project(role(candidate=slot(NAME)), target=Finding(reason, "because"))
         assert table(status)[kind] == ("True", reason.value)
-        assert table(status)["Ready"] == ("True", "Serving")
+
+
+def test_a_refusal_while_the_old_one_serves_is_no_roll_back() -> None:
+    for reason, stalled in ((Reason.IMAGE_NOT_ALLOWED, True), (Reason.REGISTRY_UNAVAILABLE, False)):
+        status = project(role(stable=slot(OLD_NAME)), old_serves(), target=Finding(reason, "because"))
+        assert status.phase is DeploymentPhase.STABLE
+        told = {"Ready": ("True", "Serving"), "RolledOut": ("False", reason.value)}
+        assert table(status) == told | ({"Stalled": ("True", reason.value)} if stalled else {})
 
 
 def test_a_foreign_service_is_the_first_thing_to_know() -> None:
@@ -185,6 +193,9 @@ def test_a_foreign_deployment_does_not_hide_that_the_service_answers() -> None:
     status = project(role(stable=slot(NAME)), serves(), conflicts=taken)
     assert table(status)["Ready"] == ("True", "Serving")
     assert table(status)["Stalled"] == ("True", "NameConflict")
+    assert status.phase is DeploymentPhase.STABLE, "nothing was rolled back"
+    coming = project(role(stable=slot(OLD_NAME), candidate=slot(NAME)), old_serves(), conflicts=taken)
+    assert coming.phase is DeploymentPhase.STARTING
 
 
 def test_a_refused_write_quotes_the_api_server() -> None:
@@ -209,6 +220,16 @@ def test_a_deadline_counts_from_when_the_candidate_took_its_place(
         status = project(pointers, [*revision_children(body), *objects], body=body)
         assert (table(status)["Ready"][1] == reason.value) is exceeded
     assert f"is not ready after rollout.{limit} (2m)" in message(status, "Ready")
+
+
+def test_the_time_that_pods_waited_for_a_node_is_no_lack_of_progress() -> None:
+    body = serving_body(rollout={"progressDeadline": "2m", "pendingDeadline": "off"})
+    pointers = role(candidate=slot(NAME, age_seconds=600))
+    for waited_seconds, exceeded in ((0, True), (479, True), (481, False)):
+        pod = pod_body(NAME, scheduled=NOW - timedelta(seconds=600 - waited_seconds))
+        status = project(pointers, [*revision_children(body), pod], body=body)
+        assert ("Stalled" in table(status)) is exceeded
+    assert next_deadline(serving_world(body, [pod]), pointers) == timedelta(seconds=1)
 
 
 def test_a_passed_deadline_still_says_what_was_seen() -> None:

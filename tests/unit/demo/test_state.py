@@ -32,6 +32,12 @@ def test_the_description_says_a_word_once() -> None:
     assert describe(resource("Succeeded", ("Ready", "True", "Succeeded", 2))) == "Succeeded: why"
 
 
+def test_what_keeps_a_new_revision_from_serving_goes_before_that_the_old_one_does() -> None:
+    serving = ("Ready", "True", "Serving", 2)
+    assert describe(resource("Starting", serving, ("RolledOut", "False", "Starting", 2))) == "Starting: why"
+    assert describe(resource("Stable", serving, ("RolledOut", "True", "RolledOut", 2))) == "Stable: Serving: why"
+
+
 def test_a_resource_without_status_was_not_seen_yet() -> None:
     assert describe({"metadata": {"generation": 1}}) == "not seen by the operator yet"
 
@@ -43,13 +49,11 @@ def judged(**rule: Any) -> dict[str, Any]:
 
 
 def test_the_gate_is_told_with_numbers() -> None:
-    passed = judged(min=0.9, value=0.97902, passed=True)
-    assert gate(passed) == "accuracy 0.9790, expected at least 0.9: passed"
+    assert gate(judged(min=0.9, value=0.97902, passed=True)) == "accuracy 0.9790, expected at least 0.9: passed"
     assert gate(judged(min=0.9, max=1, value=0.8, passed=False)) == (
         "accuracy 0.8000, expected at least 0.9 and at most 1: failed"
     )
     assert gate(judged(min=0.9, passed=False)) == "accuracy missing, expected at least 0.9: failed"
-    assert describe_training(passed) == "Gating: why; gate: accuracy 0.9790, expected at least 0.9: passed"
 
 
 def test_an_attempt_is_named_only_when_it_is_not_the_first() -> None:

@@ -17,7 +17,9 @@ SCHEMA = json.loads((CHART / "values.schema.json").read_text())
 VALUES = yaml.safe_load((CHART / "values.yaml").read_text())
 
 
-CHART_ALONE = {"registry": {"credentialsSecretName"}}
+VARIANTS = sorted((CHART / "ci").glob("*-values.yaml"))
+INSTALLATION = CHART.parents[1] / "docs" / "installation.md"
+CHART_ALONE = {"registry": {"credentialsSecretName"}, "prometheus": {"credentialsSecretName"}}
 """Values inside the operator's sections that the chart turns into something else."""
 
 
@@ -78,6 +80,12 @@ def test_every_described_value_has_a_default_and_every_default_is_described() ->
     assert defaults == described
 
 
+@pytest.mark.parametrize("variant", VARIANTS, ids=lambda path: path.name)
+def test_the_values_of_every_documented_variant_fit_and_are_documented(variant: Path) -> None:
+    assert errors(yaml.safe_load(variant.read_text())) == []
+    assert f"[{variant.name}](../helm/fairlead/ci/{variant.name})" in INSTALLATION.read_text()
+
+
 @pytest.mark.parametrize("parent", ["", *[f"{p}." for p, n in properties(SCHEMA) if n.get("properties")]])
 def test_an_unknown_name_is_refused_at_every_level(parent: str) -> None:
     assert errors(changed(f"{parent}typo", 1)) != []
@@ -94,6 +102,7 @@ def test_an_unknown_name_is_refused_at_every_level(parent: str) -> None:
         ("registry.url", "mlflow:5000"),
         ("prometheus.url", "prometheus:9090"),
         ("registry.credentialsSecretName", "Not_A_Name"),
+        ("prometheus.credentialsSecretName", "Not_A_Name"),
         ("podDisruptionBudget.enabled", "yes"),
         ("serviceMonitor.enabled", "yes"),
         ("serviceMonitor.intervalSeconds", "30s"),

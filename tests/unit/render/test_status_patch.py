@@ -26,6 +26,11 @@ def test_the_first_status_is_added_only_where_there_is_none() -> None:
     assert render_status_patch(META, before=None, after={})[-1]["op"] == "add"
 
 
+def test_a_status_that_was_emptied_is_replaced_only_while_nobody_has_written_it() -> None:
+    assert checked({}, traffic(0, 1)) == {"/metadata/uid": UID, "/status/phase": None}
+    assert render_status_patch(META, before={}, after={})[-1]["op"] == "replace"
+
+
 def test_a_status_is_replaced_only_if_no_leader_and_no_write_came_between() -> None:
     found = checked(traffic(4, 2), traffic(4, 2))
     assert found == {"/metadata/uid": UID, "/status/traffic/generation": 4, "/status/traffic/epoch": 2}
@@ -44,3 +49,4 @@ def test_a_status_without_traffic_is_checked_by_epoch_and_phase() -> None:
     found = checked({"epoch": 3, "phase": "Running"}, {"epoch": 3, "phase": "Registering"})
     assert found == {"/metadata/uid": UID, "/status/epoch": 3, "/status/phase": "Running"}
     assert checked({"epoch": 3}, {}) == {"/metadata/uid": UID, "/status/epoch": 3}
+    assert checked({"epoch": 3, "attempt": 2}, {})["/status/attempt"] == 2

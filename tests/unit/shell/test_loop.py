@@ -173,6 +173,19 @@ async def test_a_stored_object_that_does_not_fit_is_told_and_not_retried(caplog:
     assert "replicas" in record.__dict__["error"]
 
 
+async def test_a_stored_object_that_does_not_fit_gets_one_event_for_each_thing_that_is_wrong() -> None:
+    bench = Bench(serving_body(replicas="many"))
+    for number in (1, 2):
+        await bench.work(MD, results=number)
+    assert [(item["reason"], item["type"]) for item in bench.cluster.events] == [("InvalidSpec", "Warning")]
+    assert "replicas" in bench.cluster.events[0]["message"]
+    body = bench.cache.get(MD.kind, MD.namespace, MD.name)
+    assert body
+    bench.cache.put({**body, "spec": {}, "metadata": {**body["metadata"], "resourceVersion": "99"}})
+    await bench.work(MD, results=3)
+    assert len(bench.cluster.events) == 1 + int(bench.telemetry.results[-1][1] == "invalid")
+
+
 async def test_a_bug_in_one_key_does_not_stop_the_others(caplog: pytest.LogCaptureFixture) -> None:
     bench = Bench(serving_body(), training_body())
 

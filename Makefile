@@ -9,7 +9,7 @@ PYTHON ?= python3
 export PYTHONPATH := operator:serving:.
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help demo env down test test-all lint unit apiserver e2e bench-reconcile generate format lock
+.PHONY: help demo env down test test-all lint unit apiserver e2e bench-reconcile bench-evidence generate format lock
 
 help:  ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | awk -F'\t' '{ printf "make %-15s %s\n", $$1, $$2 }'
@@ -43,6 +43,9 @@ e2e: $(VENV)/.ready  ## tests on the whole cluster (root)
 
 bench-reconcile: $(VENV)/.ready  ## what 200 ModelDeployments at once cost; writes tests/bench/reconcile.md (5 min)
 	@$(PY) -m tests.bench
+
+bench-evidence: $(VENV)/.ready  ## how often a good version would be rolled back, how soon a bad one (10 min)
+	@$(PY) -m tests.bench.evidence
 
 generate: $(VENV)/.ready  ## write the CRDs and the reference pages from the API models
 	@$(PY) -m fairlead.cli.generate

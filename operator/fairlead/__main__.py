@@ -20,7 +20,7 @@ from aiohttp import web
 from fairlead import __version__
 from fairlead.adapters.clock import SystemClock
 from fairlead.adapters.connection import Connection, connect
-from fairlead.adapters.credentials import FileCredentials
+from fairlead.adapters.credentials import metrics_credentials, registry_credentials
 from fairlead.adapters.kubernetes import KubernetesCluster
 from fairlead.adapters.lease import Elector, LeaseTerms
 from fairlead.adapters.mlflow import MlflowRegistry
@@ -68,14 +68,16 @@ class Operator:
         always = KubernetesCluster(connection, may_write=lambda: True, observe=self._telemetry.requested)
         self._elector = Elector(always, clock, _terms(settings))
         cluster = KubernetesCluster(connection, may_write=self._elector.holds, observe=self._telemetry.requested)
-        credentials = FileCredentials(settings.registry.credentials_dir)
         self._registry = MlflowRegistry(
             settings.registry.url,
             clock,
-            authorization=credentials.authorization,
+            authorization=registry_credentials(settings.registry.credentials_dir).authorization,
             observe=self._telemetry.asked_registry,
         )
-        self._prometheus = PrometheusMetrics(settings.prometheus.url)
+        self._prometheus = PrometheusMetrics(
+            settings.prometheus.url,
+            authorization=metrics_credentials(settings.prometheus.credentials_dir).authorization,
+        )
         self._dependencies = Dependencies(self._checks(), clock, self._telemetry)
         self._cache = Cache()
         self._queue = WorkQueue(clock, jitter=spread)

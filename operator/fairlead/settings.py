@@ -51,6 +51,8 @@ class PrometheusSettings(_Section):
 
     url: str = ""
     """What comes before `/api/v1`; empty: none."""
+    credentials_dir: str = ""
+    """Folder with the files `username` and `password`, or `token`; empty: Prometheus is called without credentials."""
 
 
 class AllowedSettings(_Section):

@@ -20,12 +20,14 @@ from fairlead_serving.waiting import WaitingLine
 PLATFORM = "mlflow_sklearn"
 
 
-def package_version() -> str:
+_STAMP = Path(__file__).with_name("VERSION")
+
+
+def package_version(stamp: Path = _STAMP) -> str:
     """The server's version: of the installed package, else of the file that the image carries, else "dev"."""
     try:
         return version("fairlead")
     except PackageNotFoundError:
-        stamp = Path(__file__).with_name("VERSION")
         return stamp.read_text(encoding="utf-8").strip() if stamp.is_file() else "dev"
 
 

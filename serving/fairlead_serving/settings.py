@@ -64,7 +64,7 @@ def parse_settings(env: Mapping[str, str]) -> Settings:
         model_dir=Path(env.get("MODEL_DIR") or "/tmp/model"),  # noqa: S108 -- an emptyDir of the pod's own
         port=_parse_number(env, "PORT", 8080, at_least=0, at_most=65535),
         drain_delay_seconds=_parse_number(env, "DRAIN_DELAY_SECONDS", 5.0, at_least=0, at_most=3600),
-        request_deadline_seconds=_parse_number(env, "REQUEST_DEADLINE_SECONDS", 30.0, at_least=0.01, at_most=3600),
+        request_deadline_seconds=_parse_number(env, "REQUEST_DEADLINE_SECONDS", 20.0, at_least=0.01, at_most=3600),
         max_waiting_requests=_parse_number(env, "MAX_WAITING_REQUESTS", 256, at_least=1, at_most=100_000),
         max_body_bytes=_parse_number(env, "MAX_BODY_BYTES", 10 * 2**20, at_least=1, at_most=2**31),
         max_model_bytes=_parse_number(env, "MAX_MODEL_BYTES", 10 * 2**30, at_least=1, at_most=2**50),

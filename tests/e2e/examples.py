@@ -14,16 +14,11 @@ EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 def example(file: str, model: str) -> dict[str, Any]:
     """A file with one document, its model renamed: MLflow is shared by all tests."""
     found: dict[str, Any] = yaml.safe_load((EXAMPLES / file).read_text())
-    return renamed(found, model)
-
-
-def renamed(document: dict[str, Any], model: str) -> dict[str, Any]:
-    """The document with another registered model; any other kind as it is."""
-    if document["kind"] == "TrainingJob":
-        document["spec"]["register"]["model"] = model
-    if document["kind"] == "ModelDeployment":
-        document["spec"]["model"]["name"] = model
-    return document
+    if found["kind"] == "TrainingJob":
+        found["spec"]["register"]["model"] = model
+    else:
+        found["spec"]["model"]["name"] = model
+    return found
 
 
 def differing_rows(world: World, mlflow: Mlflow, name: str, run_id: str) -> list[str]:

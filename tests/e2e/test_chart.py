@@ -42,6 +42,7 @@ def helm_template(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 EVERYTHING = (
     "networkPolicy.enabled=true,serviceMonitor.enabled=true,registry.credentialsSecretName=mlflow-credentials,"
+    "prometheus.credentialsSecretName=prometheus-credentials,"
     "registry.url=http://mlflow.mlflow.svc:5000,prometheus.url=https://prometheus.example/base"
 )
 
@@ -236,19 +237,20 @@ def test_the_disruption_budget_can_be_left_out() -> None:
     assert of_kind("PodDisruptionBudget", "--set", "replicas=2,podDisruptionBudget.enabled=false") == []
 
 
-def test_the_registry_s_credentials_reach_the_operator_as_files_and_nowhere_else() -> None:
-    assert settings_of().registry.credentials_dir == ""
-    arguments = ("--set", "registry.credentialsSecretName=mlflow-credentials")
+@pytest.mark.parametrize("section", ["registry", "prometheus"])
+def test_credentials_reach_the_operator_as_files_and_nowhere_else(section: str) -> None:
+    assert getattr(settings_of(), section).credentials_dir == ""
+    arguments = ("--set", f"{section}.credentialsSecretName=login")
     spec = pod(*arguments)
     (volume,) = (volume for volume in spec["volumes"] if "secret" in volume)
-    assert volume["secret"] == {"secretName": "mlflow-credentials"}
+    assert volume["secret"] == {"secretName": "login"}
     (container,) = spec["containers"]
     (mount,) = (mount for mount in container["volumeMounts"] if mount["name"] == volume["name"])
     assert mount["readOnly"] is True
-    assert settings_of(*arguments).registry.credentials_dir == mount["mountPath"]
-    assert "mlflow-credentials" not in str(container["env"])
+    assert getattr(settings_of(*arguments), section).credentials_dir == mount["mountPath"]
+    assert "login" not in str(container["env"])
     (config,) = of_kind("ConfigMap", *arguments)
-    assert "mlflow-credentials" not in config["data"]["config.yaml"]
+    assert "login" not in config["data"]["config.yaml"]
 
 
 def test_the_service_monitor_selects_the_metrics_service_and_has_the_labels_that_prometheus_wants() -> None:

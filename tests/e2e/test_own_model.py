@@ -6,33 +6,16 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Any
 
 import yaml
 from tests.cluster.binaries import binary
 from tests.cluster.interface import Cluster
-from tests.e2e.examples import EXAMPLES, differing_rows, renamed
+from tests.e2e.examples import EXAMPLES, differing_rows
 from tests.e2e.registry import Mlflow
 from tests.e2e.world import World
 
 README = EXAMPLES.parent / "README.md"
 TUTORIAL_SECONDS = 300
-
-
-def _kustomized(world: World, folder: Path) -> list[dict[str, Any]]:
-    """What `kubectl apply -k` would apply, without a namespace of its own and with the model renamed."""
-    documents = [item for item in yaml.safe_load_all(world.kubectl("kustomize", str(folder))) if item]
-    model = f"{world.namespace}-model"
-    return [renamed(item, model) for item in documents]
-
-
-def test_another_data_set_is_served_by_nothing_but_another_yaml_and_trainer(world: World, mlflow: Mlflow) -> None:
-    world.apply(*_kustomized(world, EXAMPLES / "digits"))
-    status = world.wait_ended("digits", seconds=180)["status"]
-    assert status["phase"] == "Succeeded", status
-    deployed = world.wait_rolled_out("digits", seconds=120)["status"]
-    assert deployed["model"]["digest"].startswith("sha256:")
-    assert differing_rows(world, mlflow, "digits", status["run"]["id"]) == []
 
 
 def test_a_repository_applied_in_any_order_brings_the_same_up_from_nothing(cluster: Cluster, mlflow: Mlflow) -> None:
@@ -76,10 +59,9 @@ def _environment(world: World, folder: Path) -> dict[str, str]:
     return {**os.environ, "KUBECONFIG": str(path), "PATH": f"{binary('kubectl').parent}:{os.environ['PATH']}"}
 
 
-def test_the_commands_of_the_readme_train_and_serve_a_model_of_ones_own(
+def test_the_commands_of_the_readme_serve_another_data_set_by_another_yaml_and_trainer_alone(
     world: World, mlflow: Mlflow, tmp_path: Path, unused_tcp_port: int
 ) -> None:
-    del mlflow
     shutil.copytree(EXAMPLES / "digits", tmp_path / "examples" / "digits")
     commands = _commands("Train and serve a model of your own")
     assert commands.count('eval "$(make -s env)"') == commands.count("8080:80") == 1
@@ -93,3 +75,6 @@ def test_the_commands_of_the_readme_train_and_serve_a_model_of_ones_own(
     answer = json.loads(done.stdout[done.stdout.index('{"') :].splitlines()[0])
     outputs = {item["name"]: item["data"] for item in answer["outputs"]}
     assert outputs["predict"] == [7], "the picture of a seven"
+    status = world.status("tj", "churn")
+    assert world.status("md", "churn")["model"]["digest"].startswith("sha256:"), "its files were verified"
+    assert differing_rows(world, mlflow, "churn", status["run"]["id"]) == [], "every held-out row"

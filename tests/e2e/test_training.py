@@ -18,7 +18,7 @@ MISBEHAVING: dict[str, tuple[list[str] | None, dict[str, Any]]] = {
         trainers.RUNS_OUT_OF_MEMORY,
         {"compute": {"resources": {"requests": {"cpu": "50m", "memory": "32Mi"}, "limits": {"memory": "96Mi"}}}},
     ),
-    "hangs": (trainers.HANGS, {"policy": {"runDeadline": "5s"}}),
+    "hangs": (trainers.HANGS, {"policy": {"runDeadline": "5s"}, "terminationGracePeriodSeconds": 2}),
     "logs-nothing": (trainers.LOGS_NOTHING, {}),
     "logs-nan": (trainers.LOGS_NAN, {"gate": GATE}),
     "lacks-metric": (None, {"gate": {"rules": [{"metric": "f1", "min": 0.5}]}}),
@@ -128,7 +128,9 @@ def test_a_job_that_the_quota_refuses_is_shown_and_heals(world: World, mlflow: M
 
 def test_a_trainingjob_deleted_in_the_middle_leaves_nothing_behind(world: World, mlflow: Mlflow) -> None:
     del mlflow
-    world.apply(training("gone", f"{world.namespace}-m", container={"command": trainers.HANGS}))
+    world.apply(
+        training("gone", f"{world.namespace}-m", container={"command": trainers.HANGS}, terminationGracePeriodSeconds=2)
+    )
     world.wait("running", lambda: world.status("tj", "gone").get("phase") == "Running", seconds=60)
     world.kubectl("delete", "tj", "gone", "--wait=true")
     world.wait("nothing left", lambda: not world.items("jobs") and not world.items("pods"), seconds=90)

@@ -10,7 +10,14 @@ def script(text: str) -> list[str]:
 
 
 CRASHES = script("import sys; print('the data set is torn', flush=True); sys.exit(7)")
-RUNS_OUT_OF_MEMORY = script("x = []\nwhile True: x.append(bytearray(10_000_000))")
+RUNS_OUT_OF_MEMORY = script(
+    "import subprocess, sys, time; "
+    "hog = 'x = []\\nwhile True: x.append(bytearray(10_000_000))'; "
+    "done = subprocess.run([sys.executable, '-c', hog]); time.sleep(2); sys.exit(128 - done.returncode)"
+)
+"""A worker of it does, as a data loader would. containerd tells of the limit in an event of its own: when the killed
+process is the container's only one, a busy node may see the exit first and never say why."""
+
 HANGS = script("import time; print('waiting for a lock', flush=True); time.sleep(3600)")
 LOGS_NOTHING = script("print('trained, and forgot to log it')")
 LOGS_NAN = script(_EXAMPLE + "train.score = lambda *_: {'accuracy': float('nan')}; train.main()")

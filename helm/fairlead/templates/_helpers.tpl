@@ -35,16 +35,20 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- fail (printf "lease.renewSeconds: expected less than lease.durationSeconds (%v), got %v" .Values.lease.durationSeconds .Values.lease.renewSeconds) -}}
 {{- end -}}
 {{- $settings := pick .Values "watchNamespaces" "logLevel" "registry" "serving" "prometheus" "allowed" "podSecurity" "retirementGraceSeconds" "resyncSeconds" "concurrency" "lease" -}}
-{{- $registry := omit .Values.registry "credentialsSecretName" -}}
-{{- if .Values.registry.credentialsSecretName -}}
-{{- $registry = set $registry "credentialsDir" (include "fairlead.registryCredentialsDir" .) -}}
+{{- range $section := list "registry" "prometheus" -}}
+{{- $given := index $.Values $section -}}
+{{- $told := omit $given "credentialsSecretName" -}}
+{{- if $given.credentialsSecretName -}}
+{{- $told = set $told "credentialsDir" (include "fairlead.credentialsDir" $section) -}}
 {{- end -}}
-{{- set $settings "registry" $registry | toYaml -}}
+{{- $settings = set $settings $section $told -}}
+{{- end -}}
+{{- toYaml $settings -}}
 {{- end -}}
 
 {{- /* The operator reads files there, and reads them anew when the Secret changes: it has no verb on Secrets. */ -}}
-{{- define "fairlead.registryCredentialsDir" -}}
-/run/secrets/fairlead-registry
+{{- define "fairlead.credentialsDir" -}}
+/run/secrets/fairlead-{{ . }}
 {{- end -}}
 
 {{- /* What the operator may do where it watches. No Secret, no pods/log, nothing with a wildcard. */ -}}

@@ -12,6 +12,10 @@ from fairlead.errors import RegistryError
 from fairlead.ports import Clock
 
 TIMEOUT_SECONDS = 5.0
+KEPT_SECONDS = 1.0
+"""How long an idle connection may be used again. MLflow's uvicorn closes them after 5 s: whoever waits as long sends
+a request into the closing door now and then, and calls MLflow unavailable."""
+_LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=KEPT_SECONDS)
 _API = "/api/2.0/mlflow"
 _MOST_PAGES = 20
 """A search that has more than this is answered as far as it was read."""
@@ -44,7 +48,9 @@ class MlflowHttp:
         self.url = url.rstrip("/")
         self._authorization = authorization
         self._timeout_seconds = timeout_seconds
-        self._http = http or httpx.AsyncClient(timeout=timeout_seconds, follow_redirects=False, trust_env=False)
+        self._http = http or httpx.AsyncClient(
+            timeout=timeout_seconds, follow_redirects=False, trust_env=False, limits=_LIMITS
+        )
 
     async def close(self) -> None:
         """Close the connections."""

@@ -5,6 +5,7 @@ Source: Prometheus' HTTP API reference, and what a 3.16 server answered.
 
 import asyncio
 import json
+from collections.abc import Callable
 
 import httpx
 
@@ -18,9 +19,15 @@ _QUERY = "vector(1)"
 
 
 class PrometheusMetrics:
-    """Implements ports.Metrics. `url` is what comes before `/api/v1`."""
+    """Implements ports.Metrics. `url` is what comes before `/api/v1`.
 
-    def __init__(self, url: str, http: httpx.AsyncClient | None = None) -> None:
+    `authorization` gives the header of each request; empty: none is sent.
+    """
+
+    def __init__(
+        self, url: str, http: httpx.AsyncClient | None = None, *, authorization: Callable[[], str] = lambda: ""
+    ) -> None:
+        self._authorization = authorization
         self._url = url.rstrip("/")
         self._http = http or httpx.AsyncClient(timeout=_TIMEOUT_SECONDS, follow_redirects=False, trust_env=False)
 
@@ -30,11 +37,14 @@ class PrometheusMetrics:
 
     async def check(self) -> None:
         """Returns when a query is answered. Raises MetricsError with what came instead."""
+        header = self._authorization()
+        headers = {"Authorization": header} if header else {}
+        question = {"query": _QUERY}
         try:
             # The client's own time-outs start anew with each byte: one that trickles would never end.
             async with (
                 asyncio.timeout(_TIMEOUT_SECONDS),
-                self._http.stream("GET", f"{self._url}/api/v1/query", params={"query": _QUERY}) as response,
+                self._http.stream("GET", f"{self._url}/api/v1/query", params=question, headers=headers) as response,
             ):
                 body = await _read(response)
         except (httpx.RequestError, TimeoutError) as error:

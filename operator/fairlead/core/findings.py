@@ -58,10 +58,16 @@ def _containers(symptoms: Symptoms) -> Iterator[tuple[ObservedPod, ObservedConta
             yield pod, container
 
 
+SIGKILL_EXIT_CODE = 137
+
+
 def describe_exit(container: ObservedContainer) -> str:
     """`container "model" exited with code 7: last lines`."""
     said = f": {container.exit_message}" if container.exit_message else ""
-    return f'container "{container.name}" exited with code {container.exit_code}{said}'
+    # containerd tells of the memory limit in an event of its own, which a busy node may see only after the exit.
+    killed = container.exit_code == SIGKILL_EXIT_CODE and container.exit_reason != "OOMKilled"
+    hint = " (killed, perhaps at its memory limit: the node does not say)" if killed else ""
+    return f'container "{container.name}" exited with code {container.exit_code}{hint}{said}'
 
 
 def describe_limit(container: ObservedContainer) -> str:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.floating[Any]]
 Counts = NDArray[np.int64]
+Which = NDArray[np.bool_]
 
 PODS = 10
 EPISODE_FAILURES = 0.8
@@ -41,6 +42,8 @@ class Scenario:
     diurnal: bool = False
     """Traffic and errors of both arms swing as in a day, an hour long."""
     failover: bool = True
+    latency: bool = False
+    """Whether anybody looks at latency; otherwise nothing is slow, which saves the drawing."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +119,11 @@ class Traffic:
         candidate, stable = np.maximum(candidate, failures), np.maximum(stable, stable_failures)
         shared = self._random.binomial(failures, stable_rate) if scenario.failover else np.zeros_like(failures)
         timed, stable_timed = candidate - failures, stable - stable_failures
-        slow = np.where(second > self.bad_from, scenario.slow_bad, scenario.slow)
+        slow = stable_slow = np.zeros_like(timed)
+        if scenario.latency:
+            rate = np.where(second > self.bad_from, scenario.slow_bad, scenario.slow)
+            slow = self._random.binomial(timed, rate)
+            stable_slow = self._random.binomial(stable_timed, scenario.slow)
         return Second(
             candidate,
             stable,
@@ -125,6 +132,6 @@ class Traffic:
             stable_failures,
             timed,
             stable_timed,
-            self._random.binomial(timed, slow),
-            self._random.binomial(stable_timed, scenario.slow),
+            slow,
+            stable_slow,
         )

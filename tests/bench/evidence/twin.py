@@ -12,7 +12,7 @@ from fairlead.core.evidence import betting, weighing
 from fairlead.core.evidence.policy import Policy
 from fairlead.core.evidence.state import Kind
 from fairlead.core.evidence.tally import ENOUGH_PER_ARM
-from tests.bench.evidence.streams import Counts, Floats, Second
+from tests.bench.evidence.streams import Counts, Floats, Second, Which
 
 CANARY, BRAKED, COOLING, GUARD, ENDED = range(5)
 LONG_LOOKS = 4
@@ -54,8 +54,8 @@ class _Test:
 class Twin:
     """Arrays of one number per rollout."""
 
-    def __init__(self, policy: Policy, runs: int) -> None:
-        self.policy, self.runs, self.look = policy, runs, 0
+    def __init__(self, policy: Policy, runs: int, *, hard_fails: bool = True) -> None:
+        self.policy, self.runs, self.look, self.hard_fails = policy, runs, 0, hard_fails
         zeros = np.zeros(runs)
         self.weight = np.full(runs, policy.steps_percent[0])
         self.stage = np.full(runs, CANARY)
@@ -76,6 +76,8 @@ class Twin:
             for test in weighing.split_alpha(policy)
         ]
         self.weights = np.array([*policy.steps_percent, policy.guard_percent])
+        self.failed = zeros.copy()
+        """Failed attempts of the candidate so far."""
         self.first_brake, self.first_resume, self.rolled_back, self.finished = (np.full(runs, np.inf) for _ in range(4))
 
     def _tally(self, test: _Test, new: Second, floor: Floats) -> Tallies:
@@ -140,6 +142,7 @@ class Twin:
         self.first_k += np.where(first, own, 0)
         self.first_looks += first & (new.candidate > 0)
         self.step_n += new.candidate
+        self.failed += np.where(self.stage == ENDED, 0, new.failures)
         braked = self.stage == BRAKED
         policy = self.policy
         self.clean_n += np.where(braked, new.candidate, 0)
@@ -150,7 +153,9 @@ class Twin:
         for count in (self.clean_n, self.clean_k, self.clean_slow):
             count[burst] = 0
 
-    def _move(self, which: np.ndarray, stage: int, weight: Floats | float) -> None:
+    def _move(self, which: Which, stage: int, weight: Floats | float) -> None:
+        if not which.any():
+            return
         lower = which & (weight < self.weight)
         before = np.where(self.look <= self.floor_until, self.floor, 0.0)
         self.floor = np.where(lower, np.maximum(self.weight, before), self.floor)
@@ -161,7 +166,7 @@ class Twin:
         for count in (self.step_n, self.clean_n, self.clean_k, self.clean_slow):
             count[which] = 0
 
-    def _unhealthy(self) -> np.ndarray:
+    def _unhealthy(self) -> Which:
         recent, least = self.recent, checks.UNHEALTHY_REQUESTS
         bad = (recent["stable"] >= least) & (recent["failures"] > self.policy.max_error_rate * recent["stable"])
         if self.policy.max_slow_rate is not None:
@@ -177,7 +182,11 @@ class Twin:
         on = self.stage != ENDED
         resting = (self.stage == BRAKED) | (self.stage == COOLING)
         hard = (self.first_n >= weighing.FIRST_ATTEMPTS) & (self.first_k >= self.first_n)
-        hard &= (self.first_looks >= checks.HARD_FAIL_LOOKS) & (2 * self.recent["failures"] < self.recent["stable"])
+        hard &= (
+            self.hard_fails
+            & (self.first_looks >= checks.HARD_FAIL_LOOKS)
+            & (2 * self.recent["failures"] < self.recent["stable"])
+        )
         brake = ~resting & (fast >= 2.0**self.brakes / policy.alpha)
         again = brake & (self.strikes > 0) & (not policy.failover)
         out = on & ((sure >= 1 / (policy.alpha * checks.SURE_ALPHA_SHARE)) | hard | again)
@@ -196,7 +205,7 @@ class Twin:
         self.strikes[forgiven] = 0
         self._act(out, brake, over | clean, passed)
 
-    def _act(self, out: np.ndarray, brake: np.ndarray, resume: np.ndarray, passed: np.ndarray) -> None:
+    def _act(self, out: Which, brake: Which, resume: Which, passed: Which) -> None:
         policy, look = self.policy, self.look
         self.rolled_back[out] = look
         self._move(out, ENDED, 0.0)

@@ -46,6 +46,7 @@ def drawn(seed: int) -> tuple[Policy, Scenario]:
         burst=5 if seed % 6 == 0 else 1,
         diurnal=seed % 4 == 1,
         failover=failover,
+        latency=seed % 3 == 0,
     )
     return policy, scenario
 

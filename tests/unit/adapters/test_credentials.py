@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from fairlead.adapters.credentials import FileCredentials
-from fairlead.errors import RegistryError
+from fairlead.adapters.credentials import FileCredentials, metrics_credentials, registry_credentials
+from fairlead.errors import MetricsError, RegistryError
 
 
 def files(folder: Path, **texts: str) -> FileCredentials:
     for name, text in texts.items():
         (folder / name).write_text(text)
-    return FileCredentials(str(folder))
+    return registry_credentials(str(folder))
 
 
 def failure(credentials: FileCredentials) -> str:
@@ -23,7 +23,7 @@ def failure(credentials: FileCredentials) -> str:
 
 
 def test_without_a_folder_nothing_is_sent() -> None:
-    assert FileCredentials("").authorization() == ""
+    assert registry_credentials("").authorization() == ""
 
 
 def test_a_username_and_a_password_are_basic_authorization(tmp_path: Path) -> None:
@@ -62,7 +62,15 @@ def test_a_token_that_is_no_header_is_told_without_quoting_it(tmp_path: Path, to
 
 def test_a_file_that_cannot_be_read_is_told_without_quoting_it(tmp_path: Path) -> None:
     (tmp_path / "token").write_bytes(b"\xff\xfe")
-    assert failure(FileCredentials(str(tmp_path))).endswith(f"cannot read {tmp_path}/token: UnicodeDecodeError")
+    assert failure(registry_credentials(str(tmp_path))).endswith(f"cannot read {tmp_path}/token: UnicodeDecodeError")
     (tmp_path / "token").unlink()
     (tmp_path / "token").mkdir()
-    assert failure(FileCredentials(str(tmp_path))).endswith("IsADirectoryError")
+    assert failure(registry_credentials(str(tmp_path))).endswith("IsADirectoryError")
+
+
+def test_prometheus_credentials_are_the_same_files_and_their_faults_are_its_own(tmp_path: Path) -> None:
+    credentials = metrics_credentials(str(tmp_path))
+    with pytest.raises(MetricsError, match=r"^the setting prometheus\.credentialsDir: expected username and password"):
+        credentials.authorization()
+    (tmp_path / "token").write_text("abc")
+    assert credentials.authorization() == "Bearer abc"

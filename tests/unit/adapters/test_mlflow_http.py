@@ -10,7 +10,7 @@ import pytest
 from tests.unit.shell.in_memory import FakeClock
 
 from fairlead.adapters.mlflow_answers import Missing
-from fairlead.adapters.mlflow_http import TIMEOUT_SECONDS, MlflowHttp
+from fairlead.adapters.mlflow_http import KEPT_SECONDS, TIMEOUT_SECONDS, MlflowHttp
 from fairlead.errors import RegistryError
 
 URL = "http://mlflow:5000"
@@ -152,3 +152,29 @@ async def test_a_request_that_is_given_up_has_had_no_answer() -> None:
         async with asyncio.timeout(0.01):
             await http.call("GET", "/x")
     assert seen == ["unavailable"]
+
+
+async def test_a_connection_is_used_again_at_once_but_not_after_it_was_idle() -> None:
+    connections: list[asyncio.Event] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connections.append(closed := asyncio.Event())
+        while await reader.readline():
+            while (await reader.readline()).strip():
+                pass
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}")
+        writer.close()
+        await writer.wait_closed()
+        closed.set()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        http = MlflowHttp(url, None, lambda: "", TIMEOUT_SECONDS, clock=FakeClock(), observe=lambda *_: None)
+        for _ in range(2):
+            await http.call("GET", "/runs/get")
+        assert len(connections) == 1
+        await asyncio.sleep(KEPT_SECONDS + 0.1)
+        await http.call("GET", "/runs/get")
+        assert len(connections) == 2
+        await http.close()
+        await asyncio.gather(*(closed.wait() for closed in connections))

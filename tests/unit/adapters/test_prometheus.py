@@ -38,6 +38,19 @@ async def test_a_query_that_is_answered_is_enough() -> None:
     assert str(request.url) == "http://p:9090/base/api/v1/query?query=vector%281%29"
 
 
+@pytest.mark.parametrize("header", ["", "Bearer abc"])
+async def test_credentials_are_sent_when_there_are_some(header: str) -> None:
+    sent: list[httpx.Request] = []
+
+    def respond(request: httpx.Request) -> httpx.Response:
+        sent.append(request)
+        return httpx.Response(200, json=SUCCESS)
+
+    http = httpx.AsyncClient(transport=httpx.MockTransport(respond))
+    await PrometheusMetrics("http://p", http, authorization=lambda: header).check()
+    assert sent[0].headers.get("Authorization", "") == header
+
+
 async def test_a_server_that_is_not_there_is_told_by_its_address() -> None:
     told = await failure(httpx.ConnectError("refused"))
     assert told == "no answer from Prometheus at http://p:9090/base: ConnectError"

@@ -202,3 +202,9 @@ def test_the_most_telling_cause_comes_first() -> None:
 def test_an_exit_without_words_is_described_by_its_code() -> None:
     (container,) = parse_pod(pod_body("", container_status("trainer", exit_code=9))).containers
     assert describe_exit(container) == 'container "trainer" exited with code 9'
+
+
+@pytest.mark.parametrize(("why", "hint"), [("OOMKilled", False), ("Error", True)])
+def test_an_exit_by_kill_that_the_node_does_not_explain_hints_at_the_memory_limit(why: str, hint: bool) -> None:
+    (container,) = parse_pod(pod_body("", container_status(exit_code=137, exit_reason=why))).containers
+    assert ("perhaps at its memory limit" in describe_exit(container)) is hint

@@ -19,7 +19,7 @@ VALUES = yaml.safe_load((CHART / "values.yaml").read_text())
 
 VARIANTS = sorted((CHART / "ci").glob("*-values.yaml"))
 INSTALLATION = CHART.parents[1] / "docs" / "installation.md"
-CHART_ALONE = {"registry": {"credentialsSecretName"}}
+CHART_ALONE = {"registry": {"credentialsSecretName"}, "prometheus": {"credentialsSecretName"}}
 """Values inside the operator's sections that the chart turns into something else."""
 
 
@@ -102,6 +102,7 @@ def test_an_unknown_name_is_refused_at_every_level(parent: str) -> None:
         ("registry.url", "mlflow:5000"),
         ("prometheus.url", "prometheus:9090"),
         ("registry.credentialsSecretName", "Not_A_Name"),
+        ("prometheus.credentialsSecretName", "Not_A_Name"),
         ("podDisruptionBudget.enabled", "yes"),
         ("serviceMonitor.enabled", "yes"),
         ("serviceMonitor.intervalSeconds", "30s"),

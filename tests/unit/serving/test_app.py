@@ -340,5 +340,8 @@ async def test_the_pasted_examples_of_the_documentation_work(
     assert "sepal length (cm)" in page.text
 
 
-def test_the_version_is_that_of_the_package() -> None:
-    assert package_version()
+def test_the_version_is_that_of_the_image(tmp_path: Path) -> None:
+    stamp = tmp_path / "VERSION"
+    assert package_version(stamp) == "dev"
+    stamp.write_text("1.2.3\n")
+    assert package_version(stamp) == "1.2.3"

@@ -85,14 +85,17 @@ async def test_a_model_above_the_cap_is_refused_before_it_is_fetched(remote: Pat
     assert not (tmp_path / "model").exists()
 
 
-async def test_a_file_longer_than_listed_is_not_kept(remote: Path, tmp_path: Path) -> None:
+async def test_a_file_longer_than_listed_is_not_kept(
+    remote: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry, "FIRST_PAUSE_SECONDS", 100.0)  # beyond the deadline: it is asked once
     script = folder_script(remote)
 
     def answer(path: str) -> Reply:
         return (200, b"x" * 300_000) if "/model.skops" in path else script(path)
 
     with scripted_registry(answer) as url, pytest.raises(RegistryUnavailable, match="expected the 256000 bytes"):
-        await ensure_model(settings(url, LOAD_DEADLINE_SECONDS="1"), tmp_path / "model")
+        await ensure_model(settings(url), tmp_path / "model")
 
 
 async def test_a_version_without_an_mlmodel_file_is_not_found(tmp_path: Path) -> None:

@@ -71,6 +71,18 @@ def test_forests_load_in_the_skops_format_and_as_a_pickle_where_that_is_allowed(
         assert (answers["probabilities"] == forest.predict_proba(features)).all()
 
 
+def test_a_forest_whose_nodes_lead_elsewhere_is_refused(tmp_path: Path) -> None:
+    forest = RandomForestClassifier(2, random_state=0).fit(*iris())
+    tree = forest.estimators_[1].tree_
+    state = tree.__getstate__()
+    nodes = state["nodes"].copy()
+    nodes["feature"][0] = 10**6
+    tree.__setstate__(state | {"nodes": nodes})
+    with pytest.raises(UntrustedTypes, match="expected columns from 0 to 3") as caught:
+        load(write_model(tmp_path, forest))
+    assert caught.value.reason == "UnsupportedFlavor"
+
+
 def test_voting_models_load(tmp_path: Path) -> None:
     features, labels = iris()
     members = [("a", LogisticRegression(max_iter=500)), ("b", DecisionTreeClassifier())]

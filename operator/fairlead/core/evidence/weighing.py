@@ -21,6 +21,9 @@ from fairlead.core.evidence.sample import Sample
 from fairlead.core.evidence.state import Count, Kind, Recent, Stage, State, Test
 from fairlead.core.evidence.tally import NOTHING, Tally, absolute, relative
 
+_Open = tuple[float, float]
+"""When the short and the long window that are open began."""
+
 STALE_SECONDS = 15.0
 """Without anything new for longer than this, a rollout is blind. A longer gap counts as this much observed time."""
 CLOCK_JUMP_SECONDS = 60.0
@@ -85,12 +88,12 @@ def stable_keeps(hits: float, of: float, limit: float, policy: Policy) -> bool:
     return hits + 1.0 <= limit * (of + 1.0) if policy.random_arms else hits <= limit * of
 
 
-def _tally(kind: Kind, policy: Policy, state: State, looks: list[Look], floor: float) -> Tally:
+def _tally(kind: Kind, policy: Policy, recent: Recent, looks: list[Look], *, floor: float, alone: bool) -> Tally:
     """What is new for one test. Limits are tested only while stable keeps them on the same traffic."""
-    recent, latency = state.recent, kind in (Kind.LATENCY_RELATIVE, Kind.LATENCY_ABSOLUTE)
+    latency = kind in (Kind.LATENCY_RELATIVE, Kind.LATENCY_ABSOLUTE)
     compares = kind in (Kind.ERRORS_RELATIVE, Kind.LATENCY_RELATIVE)
     limit = (policy.max_slow_rate or 1.0) if latency else policy.max_error_rate
-    if not compares and state.weight_percent < 100.0:
+    if not compares and not alone:
         hits, of = recent.stable_failures, recent.stable_attempts
         if latency:
             hits, of = recent.stable_slow, recent.stable_timed
@@ -110,7 +113,7 @@ def _tally(kind: Kind, policy: Policy, state: State, looks: list[Look], floor: f
     return total
 
 
-def _bet(policy: Policy, state: State, looks: list[Look], now: float) -> State:
+def _bet(policy: Policy, state: State, looks: list[Look], recent: Recent, now: float) -> tuple[tuple[Test, ...], _Open]:
     """Put the look into the open windows, and close those that are full."""
     floor = state.floor_percent / 100.0 if now <= state.floor_until_seconds else 0.0
     close_short = now - state.short_seconds >= SHORT_SECONDS * TOLERANCE
@@ -119,10 +122,11 @@ def _bet(policy: Policy, state: State, looks: list[Look], now: float) -> State:
     long_inflow = invested(now) - invested(state.long_seconds) if close_long else 0.0
     resting = state.stage in (Stage.BRAKED, Stage.COOLING)
     fast_inflow = None if resting else BRAKE_INFLOW_PER_SECOND * (now - state.short_seconds)
+    alone = state.weight_percent >= 100.0
     tests = []
     for test in state.tests:
         capital = test.capital
-        new = _tally(test.kind, policy, state, looks, floor)
+        new = _tally(test.kind, policy, recent, looks, floor=floor, alone=alone)
         short = capital.short.plus(new) if new.trials else capital.short
         long = capital.long.plus(new) if new.trials else capital.long
         capital = Capital(capital.fast, capital.sure, short, long)
@@ -131,12 +135,8 @@ def _bet(policy: Policy, state: State, looks: list[Look], now: float) -> State:
         if close_long:
             capital = advance_long(capital, long, long_inflow)
         tests.append(Test(test.kind, test.share, capital))
-    return replace(
-        state,
-        tests=tuple(tests),
-        short_seconds=now if close_short else state.short_seconds,
-        long_seconds=now if close_long else state.long_seconds,
-    )
+    opened = (now if close_short else state.short_seconds, now if close_long else state.long_seconds)
+    return tuple(tests), opened
 
 
 def _add(count: Count, looks: Iterable[Look]) -> Count:
@@ -161,7 +161,8 @@ def weigh(policy: Policy, state: State, sample: Sample) -> State:
     clock, seconds = _elapsed(state, sample)
     gateways, looks, fresh = absorb(state.gateways, sample.readings)
     now = state.observed_seconds + min(seconds, STALE_SECONDS)
-    state = _bet(policy, replace(state, recent=_recent(state.recent, looks, seconds)), looks, now)
+    recent = _recent(state.recent, looks, seconds)
+    tests, (short_seconds, long_seconds) = _bet(policy, state, looks, recent, now)
     arrived = bool(looks) and all(abs(look.weight_percent - state.weight_percent) < 0.05 for look in looks)
     first = state.first_count
     if first.failures == first.attempts:
@@ -175,6 +176,10 @@ def weigh(policy: Policy, state: State, sample: Sample) -> State:
         step_count=_add(state.step_count, looks) if arrived else state.step_count,
         first_count=first,
         clean_count=_clean(policy, state, looks) if state.stage is Stage.BRAKED else state.clean_count,
+        recent=recent,
+        short_seconds=short_seconds,
+        long_seconds=long_seconds,
+        tests=tests,
         gateways=gateways,
     )
 

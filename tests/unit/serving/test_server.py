@@ -75,7 +75,7 @@ def load_plan(url: str, connections: Connections) -> LoadPlan:
 
 
 def test_sigterm_under_load_loses_no_request(iris_folder: Path, tmp_path: Path) -> None:
-    env = ENV | {"MODEL_DIR": str(iris_folder), "DRAIN_DELAY_SECONDS": "1.5"}
+    env = ENV | {"MODEL_DIR": str(iris_folder), "DRAIN_DELAY_SECONDS": "4"}
     with server_process(tmp_path, **env) as server:
         server.read_until("ready")
         kept, fresh = (load_plan(server.url, connections) for connections in Connections)

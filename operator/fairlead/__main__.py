@@ -95,7 +95,7 @@ class Operator:
             queue=self._queue,
             cache=self._cache,
             gatherer=Gatherer(self._cache, cluster, self._registry, clock, self._models),
-            applier=Applier(self._cache, cluster, self._registry, clock),
+            applier=Applier(self._cache, cluster, self._registry, clock, self._models.ask_again),
             clock=clock,
             telemetry=self._telemetry,
             frame=self._frame,

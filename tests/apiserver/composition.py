@@ -163,7 +163,7 @@ class Composition:
             queue=queue,
             cache=self._cache,
             gatherer=Gatherer(self._cache, self._cluster, self._registry, clock, models),
-            applier=Applier(self._cache, self._cluster, self._registry, clock),
+            applier=Applier(self._cache, self._cluster, self._registry, clock, models.ask_again),
             clock=clock,
             telemetry=Telemetry(),
             frame=lambda: _frame(registry_url, epoch),

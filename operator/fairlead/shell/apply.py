@@ -4,6 +4,7 @@ What the API server answers goes into the cache at once, so that the next look a
 """
 
 import logging
+from collections.abc import Callable
 from typing import assert_never
 
 from fairlead.api.observed import owner_uid
@@ -35,13 +36,16 @@ log = logging.getLogger("fairlead.apply")
 
 
 class Applier:
-    """Effects -> ports."""
+    """Effects -> ports. `moved` is told the name of a registered model whose alias we have moved."""
 
-    def __init__(self, cache: Cache, cluster: Cluster, registry: Registry, clock: Clock) -> None:
+    def __init__(
+        self, cache: Cache, cluster: Cluster, registry: Registry, clock: Clock, moved: Callable[[str], None]
+    ) -> None:
         self._cache = cache
         self._cluster = cluster
         self._registry = registry
         self._clock = clock
+        self._moved = moved
 
     async def perform(self, key: Key, meta: Meta, effect: Effect, seen: Seen) -> None:
         """One effect. Errors as in errors.py; a foreign object under our name is noted in `seen`."""
@@ -72,6 +76,7 @@ class Applier:
                 await self._registry.claim_alias(model, alias, writer)
             case SetAlias(model, alias, version):
                 await self._registry.set_alias(model, alias, version)
+                self._moved(model)
             case CloseRun(run_id, end):
                 await self._registry.close_run(run_id, end)
             case TagRun(run_id, tags):

@@ -32,13 +32,15 @@ Answer = ResolvedModel | RegistryProblem | Unanswered
 
 @dataclass(slots=True)
 class _Book:
-    """One registered model: who asks for it, and what is known. `waiting`: asked since the last request began."""
+    """One registered model: who asks for it, and what is known. `waiting`: asked since the last request began. `stale`:
+    changed by us since then."""
 
     asked: dict[Key, ModelRef] = field(default_factory=dict)
     waiting: set[Key] = field(default_factory=set)
     nudged: asyncio.Event = field(default_factory=asyncio.Event)
     facts: ModelFacts | None = None
     polls: int = 0
+    stale: bool = False
 
 
 class Models:
@@ -80,6 +82,12 @@ class Models:
     def asking(self) -> set[Key]:
         """Who asks for a model."""
         return set(self._names)
+
+    def ask_again(self, name: str) -> None:
+        """We have changed the registered model: what is known of it is old, and worth a request before its time."""
+        if book := self._books.get(name):
+            book.stale = True
+            book.nudged.set()
 
     def forget(self, key: Key) -> None:
         """The key asks for no model any more."""
@@ -124,6 +132,7 @@ class Models:
 
     async def _poll(self, name: str, book: _Book) -> None:
         async with self._slots:
+            book.stale = False
             before, served = book.facts, {key: book.asked[key] for key in book.waiting}
             book.facts = await self._ask_in_time(name, book)
             book.polls += 1
@@ -135,7 +144,7 @@ class Models:
             elif served.get(key) == ref or isinstance(answer, ResolvedModel):
                 book.waiting.discard(key)
                 self._queue.add(key)
-        if book.asked and not book.waiting:
+        if book.asked and not book.waiting and not book.stale:
             book.nudged.clear()
 
     async def _ask_in_time(self, name: str, book: _Book) -> ModelFacts:

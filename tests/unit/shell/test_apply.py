@@ -42,7 +42,8 @@ class Bench:
         for body in self.cluster.world.objects.values():
             self.cache.put(body)
         self.cluster.calls.clear()
-        self.applier = Applier(self.cache, self.cluster, self.registry, FakeClock())
+        self.moved: list[str] = []
+        self.applier = Applier(self.cache, self.cluster, self.registry, FakeClock(), self.moved.append)
 
     async def perform(self, effect: Effect, key: Key = MD) -> None:
         await self.applier.perform(key, META, effect, self.seen)
@@ -170,3 +171,4 @@ async def test_effects_on_the_registry_are_one_call_each(effect: Effect, call: t
     bench = Bench()
     await bench.perform(effect, TJ)
     assert (bench.registry.calls, bench.cluster.calls) == ([call], [])
+    assert bench.moved == (["m"] if isinstance(effect, SetAlias) else [])

@@ -54,7 +54,7 @@ class Bench:
             queue=self.queue,
             cache=self.cache,
             gatherer=Gatherer(self.cache, self.cluster, self.registry, self.clock, self.models),
-            applier=Applier(self.cache, self.cluster, self.registry, self.clock),
+            applier=Applier(self.cache, self.cluster, self.registry, self.clock, self.models.ask_again),
             clock=self.clock,
             telemetry=self.telemetry,
             frame=frame,

@@ -136,6 +136,30 @@ async def test_an_alias_that_moves_is_told_to_those_who_follow_it(bench: Bench) 
     assert bench.answer() == ResolvedModel(name="churn", alias="candidate", version="2")
 
 
+async def test_a_model_that_we_have_changed_is_asked_for_at_once() -> None:
+    bench = Bench({"candidate": "1"})
+    async with bench.running():
+        bench.answer()
+        await bench.told()
+        bench.registry.known = {"candidate": "2"}
+        bench.models.ask_again("churn")
+        bench.models.ask_again("unknown")
+        assert await bench.told() == {key("a")}
+        assert bench.registry.count("aliases") == 2
+
+
+async def test_a_change_of_ours_during_a_request_is_seen_by_another_one() -> None:
+    bench = Bench({"candidate": "1"})
+    async with bench.running():
+        bench.registry.gate.clear()
+        bench.answer()
+        await until(lambda: bench.registry.count("aliases") == 1)
+        bench.models.ask_again("churn")
+        bench.registry.gate.set()
+        await bench.told()
+        assert bench.registry.count("aliases") == 2
+
+
 async def test_who_comes_later_gets_the_answer_that_is_known(bench: Bench) -> None:
     bench.answer("a")
     await bench.told()

@@ -77,8 +77,8 @@ def _false_rows() -> list[FalseRow]:
     pods = Scenario(episode_seconds=3.0)
     rows += [
         FalseRow("pod episodes, mean 1 s", replace(pods, episode_seconds=1.0), limit=0.02, seconds=HOUR),
-        FalseRow("pod episodes, mean 3 s", pods, limit=0.02, runs=3000, seconds=HOUR),
-        FalseRow("pod episodes, mean 3 s, steps", pods, STEPS, limit=0.02, seconds=HOUR),
+        FalseRow("pod episodes, mean 3 s", pods, limit=0.02, runs=4000, seconds=HOUR),
+        FalseRow("pod episodes, mean 3 s, steps", pods, STEPS, limit=0.02, runs=3000, seconds=HOUR),
         FalseRow("pod episodes, mean 3 s, all fail", replace(pods, episode_failures=1.0), limit=None, seconds=HOUR),
         FalseRow("pod episodes, mean 10 s", replace(pods, episode_seconds=10.0), limit=None, seconds=HOUR),
     ]

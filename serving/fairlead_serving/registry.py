@@ -135,12 +135,14 @@ class Registry:
         """Repeat an interrupted exchange, with growing pauses, until it succeeds or the deadline is near."""
         loop = asyncio.get_running_loop()
         pause = FIRST_PAUSE_SECONDS
+        cause = "no answer"
         while True:
             try:
                 async with asyncio.timeout_at(self.deadline):
                     return await attempt()
             except (Interrupted, TimeoutError) as error:
-                cause = str(error) or "no answer"
+                # The deadline itself says nothing: what came before it is the cause.
+                cause = str(error) or cause
                 if loop.time() + pause >= self.deadline:
                     raise RegistryUnavailable(
                         f"MLflow at {self.url} about {what}: expected an answer before the load deadline, got {cause}"

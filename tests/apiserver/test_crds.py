@@ -59,7 +59,7 @@ VOLUME = {"name": "data"}
 WRONG = {
     # the name
     "a name too long": Wrong(changed(SERVING, metadata__name="a" * 41), "metadata.name", "40 bytes", "Too long"),
-    "a training name too long": Wrong(changed(TRAINING, metadata__name="a" * 53), "metadata.name", "52 bytes", "long"),
+    "a training name too long": Wrong(changed(TRAINING, metadata__name="a" * 52), "metadata.name", "51 bytes", "long"),
     "a name with a digit first": Wrong(changed(SERVING, metadata__name="1a"), "metadata.name", "^[a-z]", '"1a"'),
     "a name with a dot": Wrong(changed(TRAINING, metadata__name="a.b"), "metadata.name", "[-a-z0-9]", '"a.b"'),
     # what is served
@@ -595,15 +595,16 @@ def test_kubectl_get_prints_what_serves_what_comes_and_why_it_waits(
 def test_kubectl_get_of_the_category_prints_both_kinds(kubectl: Kubectl, resources: CustomResources) -> None:
     resources.create("modeldeployments", SERVING).raise_for_status()
     resources.create("trainingjobs", TRAINING).raise_for_status()
-    status = {"phase": "Succeeded", "modelVersion": {"name": "churn", "version": "5"}, "conditions": [READY]}
+    version = {"name": "churn", "version": "5"}
+    status = {"phase": "Succeeded", "attempt": 2, "modelVersion": version, "conditions": [READY]}
     first = [{"op": "add", "path": "/status", "value": status}]
     resources.patch("trainingjobs", "sample", first, subresource="status").raise_for_status()
     said = kubectl("get", "fairlead")
     assert "modeldeployment.fairlead.dev/sample" in said
     assert "trainingjob.fairlead.dev/sample" in said
     head, row = kubectl("get", "tj").splitlines()
-    assert head.split() == ["NAME", "MODEL", "VERSION", "PHASE", "READY", "REASON", "AGE"]
-    assert row.split()[:6] == ["sample", "churn", "5", "Succeeded", "True", "Serving"]
+    assert head.split() == ["NAME", "MODEL", "VERSION", "PHASE", "ATTEMPT", "REASON", "AGE"]
+    assert row.split()[:6] == ["sample", "churn", "5", "Succeeded", "2", "Serving"]
 
 
 def test_conditions_of_two_managers_are_told_apart_by_their_type(kubectl: Kubectl, resources: CustomResources) -> None:
@@ -616,4 +617,4 @@ def test_conditions_of_two_managers_are_told_apart_by_their_type(kubectl: Kubect
 
 def test_kubectl_explain_tells_what_a_field_means(kubectl: Kubectl) -> None:
     said = kubectl("explain", "md.spec.rollout.progressDeadline")
-    assert "How long a new revision may take to be ready" in " ".join(said.split())
+    assert "How long a new revision, its pods on nodes, may take to be ready" in " ".join(said.split())

@@ -137,7 +137,10 @@ EXPLAINED: dict[Reason, Explanation] = {
         True,
     ),
     Reason.OUT_OF_MEMORY: Explanation(
-        "The kernel ended the container at its memory limit.", "Raise resources.limits.memory.", stalls=True
+        "The kernel ended the container at its memory limit; of a trainer also: it was killed, and no other cause is "
+        "known.",
+        "Raise resources.limits.memory.",
+        stalls=True,
     ),
     Reason.IMAGE_NOT_FOUND: Explanation(
         "The registry has no such image.", "Correct the image, or push it; the pull is retried.", stalls=True

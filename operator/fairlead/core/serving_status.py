@@ -202,12 +202,10 @@ def _activity(world: ServingWorld, pointers: Pointers, head: Headline, ready: Co
 
 def _resolved(world: ServingWorld) -> Condition | None:
     """What the registry says now, even when the last answer still stands."""
-    if world.resource.spec.model is None:
+    if world.resource.spec.model is None or world.model is None:
         return None
     if refused := refused_model(world):
         return condition(ConditionType.MODEL_RESOLVED, False, refused.reason, refused.message)
-    if world.model is None:
-        return None
     if isinstance(world.model, Unanswered):
         told = world.resource.status.conditions
         return next((item for item in told if item.type == ConditionType.MODEL_RESOLVED), None)

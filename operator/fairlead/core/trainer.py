@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+from fairlead.api.observed import ObservedContainer, ObservedPod
 from fairlead.api.reasons import Reason
 from fairlead.api.training_job import TrainingPhase
 from fairlead.core.attempts import Ending, backoff_seconds, running_pods
@@ -13,6 +14,7 @@ from fairlead.core.training_status import fail, job_name, make_plan, make_status
 from fairlead.core.world import TrainingWorld
 
 PENDING_POLL_SECONDS = 2.0
+SIGKILLED = 128 + 9
 _ENDED = ("Succeeded", "Failed")
 HANDOVER = timedelta(seconds=10)
 """How long the Job controller gets, after a pod has ended, to end the Job or to make another pod."""
@@ -52,16 +54,28 @@ def trainer_failed(world: TrainingWorld) -> Plan:
     """The Job failed: exit code, last lines, and whether memory was the reason."""
     # The newest pod: an older one was taken away by the cluster, and its exit says nothing about the trainer.
     pods = sorted(world.pods, key=lambda pod: pod.created or world.now)
-    exits = [item for pod in pods for item in pod.containers if item.exit_code not in (None, 0)]
+    exits = [(pod, item) for pod in pods for item in pod.containers if item.exit_code not in (None, 0)]
     if not exits:
         text = world.job.failure if world.job else ""
         seen = next((pod.message for pod in world.pods if pod.message), "")
         return attempt_failed(world, Finding(Reason.TRAINER_FAILED, f"{text} {seen}".strip(), final=True))
-    last = exits[-1]
-    out_of_memory = last.exit_reason == "OOMKilled"
-    reason = Reason.OUT_OF_MEMORY if out_of_memory else Reason.TRAINER_FAILED
-    text = describe_exit(last) + (f"; {describe_limit(last)}" if out_of_memory else "")
-    return attempt_failed(world, Finding(reason, text, final=True), exit_code=last.exit_code, message=last.exit_message)
+    pod, last = exits[-1]
+    memory = _memory_said(pod, last)
+    reason = Reason.OUT_OF_MEMORY if memory else Reason.TRAINER_FAILED
+    finding = Finding(reason, describe_exit(last) + (f"; {memory}" if memory else ""), final=True)
+    return attempt_failed(world, finding, exit_code=last.exit_code, message=last.exit_message)
+
+
+def _memory_said(pod: ObservedPod, container: ObservedContainer) -> str:
+    """That memory was the cause, as far as it is known; empty when it was not.
+
+    A container runtime may lose the kernel's word that it was: what is left of it is a SIGKILL that nobody asked for.
+    """
+    if container.exit_reason == "OOMKilled":
+        return describe_limit(container)
+    if container.exit_code == SIGKILLED and container.memory_limit and not pod.deleting:
+        return f"it was killed, most likely at its memory limit of {container.memory_limit}: no other cause is known"
+    return ""
 
 
 def attempt_failed(world: TrainingWorld, finding: Finding, **changes: Any) -> Plan:

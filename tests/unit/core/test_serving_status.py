@@ -153,6 +153,12 @@ def test_a_deployment_that_was_deleted_has_no_ready_pods() -> None:
     assert message(status, "Ready") == f"revision {NAME}: 0 of 1 pods ready"
 
 
+def test_pods_that_nothing_can_rebuild_are_told_before_what_befell_them() -> None:
+    status = project(role(stable=slot(OLD_NAME), candidate=slot(NAME)), revision_children(BODY))
+    assert table(status)["Ready"] == ("False", "RevisionLost")
+    assert OLD_NAME in message(status, "Ready")
+
+
 @pytest.mark.parametrize(("ready", "seen"), [(1, 1), (2, 0)])
 def test_a_number_of_pods_that_changes_is_scaling(ready: int, seen: int) -> None:
     body = serving_body(replicas=2)

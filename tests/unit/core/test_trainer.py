@@ -154,6 +154,27 @@ def test_memory_as_the_cause_has_a_word_of_its_own_and_says_the_limit(limits: Bo
 
 
 @pytest.mark.parametrize(
+    ("code", "limits", "deleting", "reason"),
+    [
+        (137, {"memory": "64Mi"}, False, "OutOfMemory"),
+        (137, {"memory": "64Mi"}, True, "TrainerFailed"),
+        (137, {"cpu": 1}, False, "TrainerFailed"),
+        (143, {"memory": "64Mi"}, False, "TrainerFailed"),
+    ],
+)
+def test_a_kill_that_nobody_asked_for_is_put_down_to_the_memory_limit_and_says_so(
+    code: int, limits: Body, deleting: bool, reason: str
+) -> None:
+    body = training_body(status=status_of("Running"))
+    pod = pod_body("", container_status("trainer", exit_code=code), owner=JOB_UID, deleting=deleting)
+    pod["spec"] = {"containers": [{"name": "trainer", "resources": {"limits": limits}}]}
+    after = written(trainer_failed(training_world(body, [job_body(body, ended="Failed"), pod])))
+    assert table(after)["Stalled"] == ("True", reason)
+    likely = "it was killed, most likely at its memory limit of 64Mi: no other cause is known"
+    assert (likely in after["conditions"][0]["message"]) is (reason == "OutOfMemory")
+
+
+@pytest.mark.parametrize(
     ("pods", "said"),
     [
         ([], "DeadlineExceeded: said so"),

@@ -44,7 +44,7 @@ e2e: $(VENV)/.ready  ## tests on the whole cluster (root)
 bench-reconcile: $(VENV)/.ready  ## what 200 ModelDeployments at once cost; writes tests/bench/reconcile.md (5 min)
 	@$(PY) -m tests.bench
 
-bench-evidence: $(VENV)/.ready  ## how often a good version would be rolled back, how soon a bad one (10 min)
+bench-evidence: $(VENV)/.ready  ## how often a good version would be rolled back, how soon a bad one (5 min)
 	@$(PY) -m tests.bench.evidence
 
 generate: $(VENV)/.ready  ## write the CRDs and the reference pages from the API models

@@ -14,6 +14,7 @@ from fairlead.core.evidence.weighing import (
     FIRST_ATTEMPTS,
     STALE_SECONDS,
     fast_evidence,
+    least_seconds,
     sure_evidence,
 )
 
@@ -197,8 +198,7 @@ def thin(facts: Facts) -> Opinion | None:
     """Too few requests, or too early, to pass the step."""
     policy, state = facts.policy, facts.state
     spent = state.observed_seconds - state.since_seconds
-    least = policy.guard_seconds if state.stage is Stage.GUARD else policy.min_step_seconds
-    if state.step_count.attempts >= policy.needed_requests and spent >= least:
+    if state.step_count.attempts >= policy.needed_requests and spent >= least_seconds(policy, state):
         return None
     return Opinion(Judgement.UNKNOWN, Action.HOLD, Reason.TOO_FEW_REQUESTS)
 

@@ -42,9 +42,9 @@ and why](../evidence.md). Load average while it ran: {load}; it took {minutes:.1
 
 Stable and candidate fail {good} of their requests unless the row says otherwise; the canary has 10 % of 6,000
 requests/min. The bound is the upper 95 % bound (Clopper and Pearson, one-sided). The last columns are the same streams
-under other rules, each looking once a minute and leaving the weight alone: Flagger (99 % success, threshold 5), Argo
-Rollouts (the same condition, failureLimit 0, its default, and 3), and a fixed-sample test of two proportions at 1 %,
-looked at every minute.
+(200 of each) under other rules, each looking once a minute and leaving the weight alone: Flagger (99 % success,
+threshold 5), Argo Rollouts (the same condition, failureLimit 0, its default, and 3), and a fixed-sample test of two
+proportions at 1 %, looked at every minute.
 
 {false}
 ## Bad versions

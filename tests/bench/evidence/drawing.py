@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from html import escape
 from math import log10
 
-WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 760, 340, 64, 170, 36, 44
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 800, 340, 64, 210, 36, 44
 FONT = 'font-family="sans-serif" font-size="12"'
 COLOURS = ("#0b6e4f", "#c1292e", "#235789", "#f1a208", "#6c4ab6", "#555555")
 

@@ -1,7 +1,7 @@
 """The tables as text."""
 
 from collections.abc import Iterator, Sequence
-from math import isfinite, isnan
+from math import isfinite
 
 from tests.bench.evidence.measure import BadResult, FalseResult, upper_bound
 from tests.bench.evidence.rivals import NAMES
@@ -63,7 +63,7 @@ def bad_table(results: Sequence[BadResult]) -> str:
     lines = [head + "".join(f" {name}, s |" for name in NAMES), "| --- |" + " ---: |" * (6 + len(NAMES))]
     for one in results:
         goals = ["-" if goal is None else f"{goal:.0f}" for goal in (one.row.brake_goal, one.row.sure_goal)]
-        rivals = "".join(f" {'-' if isnan(x) else f'{x:.0f}'} |" for x in (one.rivals[name] for name in NAMES))
+        rivals = "".join(f" {f'{x:.0f}' if isfinite(x) else '-'} |" for x in (one.rivals[name] for name in NAMES))
         lines.append(
             f"| {one.row.name} | {one.row.runs - one.before:,} | {_seconds(one.brake)} | {goals[0]} "
             f"| {_seconds(one.sure)} | {goals[1]} | {one.failed:.0f} |" + rivals

@@ -32,7 +32,7 @@ class FalseRow:
     policy: Policy = TEN
     limit: float | None = 0.01
     """What the upper bound was promised to be at most; None: measured, not promised."""
-    runs: int = 1000
+    runs: int = 2000
     seconds: int = HALF_HOUR
 
 
@@ -61,26 +61,28 @@ def _false_rows() -> list[FalseRow]:
     ]
     outage = Scenario(outage_seconds=(600.0, 900.0))
     rows += [
-        FalseRow("steps 5/25/50, 20 min each", Scenario(), STEPS, seconds=HOUR),
+        FalseRow("steps 5/25/50, 20 min each", Scenario(), STEPS, runs=4000, seconds=HOUR),
         FalseRow("guard with 5 % control", Scenario(), GUARD),
-        FalseRow("diurnal traffic and errors", Scenario(diurnal=True), seconds=HOUR),
+        FalseRow("diurnal traffic and errors", Scenario(diurnal=True), runs=4000, seconds=HOUR),
         FalseRow("latency judged too", Scenario(latency=True), LATENCY),
         FalseRow("joint outage, 5 min at 50 %", outage),
         FalseRow("joint outage, 600 requests/min", replace(outage, requests_per_minute=600)),
         FalseRow("joint outage, 5 min at 5 %", replace(outage, outage=0.05)),
         FalseRow("joint outage from the start", replace(outage, outage_seconds=(0.0, 300.0))),
         FalseRow("joint outage in the guard", outage, GUARD),
-        FalseRow("joint outage, steps 5/25/50", outage, STEPS, seconds=HOUR),
+        FalseRow("joint outage, steps 5/25/50", outage, STEPS, runs=4000, seconds=HOUR),
     ]
     rows += [FalseRow(f"same-side bursts of {size}", Scenario(burst=size)) for size in (2, 5, 10, 20)]
     rows += [FalseRow("same-side bursts of 20, 50 %", Scenario(burst=20), held_at(50.0))]
     pods = Scenario(episode_seconds=3.0)
     rows += [
-        FalseRow("pod episodes, mean 1 s", replace(pods, episode_seconds=1.0), limit=0.02, seconds=HOUR),
-        FalseRow("pod episodes, mean 3 s", pods, limit=0.02, runs=3000, seconds=HOUR),
-        FalseRow("pod episodes, mean 3 s, steps", pods, STEPS, limit=0.02, seconds=HOUR),
-        FalseRow("pod episodes, mean 3 s, all fail", replace(pods, episode_failures=1.0), limit=None, seconds=HOUR),
-        FalseRow("pod episodes, mean 10 s", replace(pods, episode_seconds=10.0), limit=None, seconds=HOUR),
+        FalseRow("pod episodes, mean 1 s", replace(pods, episode_seconds=1.0), limit=0.02, runs=4000, seconds=HOUR),
+        FalseRow("pod episodes, mean 3 s", pods, limit=0.02, runs=4000, seconds=HOUR),
+        FalseRow("pod episodes, mean 3 s, steps", pods, STEPS, limit=0.02, runs=4000, seconds=HOUR),
+        FalseRow(
+            "pod episodes, mean 3 s, all fail", replace(pods, episode_failures=1.0), limit=None, runs=4000, seconds=HOUR
+        ),
+        FalseRow("pod episodes, mean 10 s", replace(pods, episode_seconds=10.0), limit=None, runs=4000, seconds=HOUR),
     ]
     off = Scenario(failover=False)
     rows += [

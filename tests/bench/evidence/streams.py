@@ -92,7 +92,8 @@ class Traffic:
         scenario = self._scenario
         swing = 1.0 + 0.8 * np.sin(2 * np.pi * second / 3600) if scenario.diurnal else 1.0
         stable = np.full(self._runs, scenario.good * (2.0 - swing))
-        candidate = np.where(second > self.bad_from, np.maximum(scenario.bad, stable), stable)
+        worse = np.maximum(scenario.bad, stable) if scenario.bad > scenario.good else stable
+        candidate = np.where(second > self.bad_from, worse, stable)
         if scenario.episode_seconds:
             mine, theirs = self._episodes(second, weight)
             candidate = candidate + (scenario.episode_failures - candidate) * mine

@@ -153,7 +153,7 @@ def test_an_ejected_candidate_is_braked_without_any_statistics() -> None:
 
 def test_no_sample_holds_until_the_deadline_and_then_ends_without_quarantine() -> None:
     rollout = Rollout(Policy(hold_deadline_seconds=100))
-    for _ in range(9):
+    for _ in range(10):
         rollout.clock += 10
         rollout.take(Sample(rollout.clock))
     assert {verdict.action for verdict in rollout.verdicts} == {Action.HOLD}
@@ -161,6 +161,12 @@ def test_no_sample_holds_until_the_deadline_and_then_ends_without_quarantine() -
     rollout.clock += 10
     last = rollout.take(Sample(rollout.clock))
     assert (last.judgement, last.reason, last.weight_percent) == (Judgement.UNKNOWN, Reason.ANALYSIS_INCONCLUSIVE, 0)
+
+
+def test_a_step_that_takes_longer_than_the_deadline_is_no_hold() -> None:
+    rollout = Rollout(Policy(hold_deadline_seconds=20, min_step_seconds=60))
+    rollout.serve(61, steady())
+    assert rollout.verdicts[-1].step == 1
 
 
 def test_a_guard_without_evidence_keeps_the_version_that_passed_every_step() -> None:

@@ -24,7 +24,7 @@ BRAKE_INFLOW_PER_SECOND = 0.5 / 3600
 _RESERVE_SCALE_SECONDS = 60.0
 _RESERVE_SPAN = log1p(86_400.0 / _RESERVE_SCALE_SECONDS)
 SHORT_GROWTH_PER_SECOND = 0.46
-LONG_GROWTH_PER_SECOND = 0.38
+LONG_GROWTH_PER_SECOND = 0.36
 """The most that sure capital may grow, as logarithms: what bounds how short a trouble can convict. With the default
 alpha a candidate must fail for some 15 s, however much it fails; a pod that hiccups for 3 s in the mean rarely does."""
 

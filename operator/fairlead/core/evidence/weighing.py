@@ -88,6 +88,11 @@ def stable_keeps(hits: float, of: float, limit: float, policy: Policy) -> bool:
     return hits + 1.0 <= limit * (of + 1.0) if policy.random_arms else hits <= limit * of
 
 
+def least_seconds(policy: Policy, state: State) -> float:
+    """The time under observation that this step, or the guard, takes at least."""
+    return policy.guard_seconds if state.stage is Stage.GUARD else policy.min_step_seconds
+
+
 def _tally(kind: Kind, policy: Policy, recent: Recent, looks: list[Look], *, floor: float, alone: bool) -> Tally:
     """What is new for one test. Limits are tested only while stable keeps them on the same traffic."""
     latency = kind in (Kind.LATENCY_RELATIVE, Kind.LATENCY_ABSOLUTE)
@@ -160,7 +165,9 @@ def weigh(policy: Policy, state: State, sample: Sample) -> State:
     """The state after this sample, before anything is decided."""
     clock, seconds = _elapsed(state, sample)
     gateways, looks, fresh = absorb(state.gateways, sample.readings)
-    now = state.observed_seconds + min(seconds, STALE_SECONDS)
+    blind = 0.0 if fresh else state.blind_seconds + seconds
+    now = state.observed_seconds + (min(seconds, STALE_SECONDS) if blind <= STALE_SECONDS else 0.0)
+    waits = blind > STALE_SECONDS or now - state.since_seconds >= least_seconds(policy, state)
     recent = _recent(state.recent, looks, seconds)
     tests, (short_seconds, long_seconds) = _bet(policy, state, looks, recent, now)
     arrived = bool(looks) and all(abs(look.weight_percent - state.weight_percent) < 0.05 for look in looks)
@@ -171,8 +178,8 @@ def weigh(policy: Policy, state: State, sample: Sample) -> State:
         state,
         clock_seconds=clock,
         observed_seconds=now,
-        blind_seconds=0.0 if fresh else state.blind_seconds + seconds,
-        waited_seconds=state.waited_seconds + seconds,
+        blind_seconds=blind,
+        waited_seconds=state.waited_seconds + (seconds if waits else 0.0),
         step_count=_add(state.step_count, looks) if arrived else state.step_count,
         first_count=first,
         clean_count=_clean(policy, state, looks) if state.stage is Stage.BRAKED else state.clean_count,

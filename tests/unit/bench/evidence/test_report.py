@@ -9,7 +9,7 @@ from tests.bench.evidence.rivals import NAMES
 from tests.bench.evidence.rows import BAD_ROWS, EPISODE, FALSE_ROWS
 
 RIVALS = dict.fromkeys(NAMES, 0.5)
-GOOD = FalseResult(FALSE_ROWS[0], 1, 20, RIVALS)
+GOOD = FalseResult(replace(FALSE_ROWS[0], runs=1000, seconds=1800), 1, 20, RIVALS)
 FOUND = {"5% errors": 12.0, "20% errors": 4.0, "100% errors": 2.0}
 BAD = [
     BadResult(row, (FOUND[row.name], 30.0), (14.0, inf), (inf, inf), 15.0, 0, dict.fromkeys(NAMES, nan))

@@ -67,3 +67,9 @@ def test_slowness_is_drawn_only_where_somebody_looks_at_it() -> None:
     assert Traffic(Scenario(slow=0.5, slow_bad=0.5), RUNS, 1).second(1, np.full(RUNS, 0.2)).slow.sum() == 0
     seen = Traffic(Scenario(slow=0.5, slow_bad=0.5, latency=True), RUNS, 1).second(1, np.full(RUNS, 0.2))
     assert seen.slow.sum() / seen.timed.sum() == pytest.approx(0.5, abs=0.03)
+
+
+def test_a_good_version_stays_as_good_as_stable_when_the_day_swings() -> None:
+    _, bad, good = totals(Scenario(requests_per_minute=60_000, diurnal=True), 900)
+    assert bad == pytest.approx(good, rel=0.2)
+    assert good < 0.002

@@ -60,9 +60,18 @@ def test_a_new_leader_whose_clock_is_minutes_behind_goes_on_from_there() -> None
 
 
 def test_a_long_gap_is_not_time_under_observation() -> None:
-    state = weighed(at(1000), at(5000))
-    assert state.observed_seconds == 15
-    assert state.waited_seconds == 4000
+    assert weighed(at(1000), at(5000)).observed_seconds == 15
+
+
+def test_blind_time_is_not_time_under_observation_either() -> None:
+    state = weighed(at(1000), at(1001), *(Sample(1001.0 + second) for second in range(1, 100)))
+    assert (state.observed_seconds, state.blind_seconds) == (16, 99)
+
+
+def test_a_hold_is_waiting_when_the_step_s_own_time_is_over_or_nothing_is_seen() -> None:
+    assert weighed(at(1000), at(1010), at(1020)).waited_seconds == 0
+    assert weighed(at(1000), at(1010), at(1020), at(1030), at(1040)).waited_seconds == 20
+    assert weighed(at(1000), Sample(1010.0), Sample(1020.0)).waited_seconds == 10
 
 
 def test_a_sample_without_news_makes_blind_and_one_with_news_ends_it() -> None:

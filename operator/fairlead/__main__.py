@@ -238,7 +238,11 @@ def main() -> int:
     """Entry point."""
     if sys.argv[1:] and sys.argv[1] in COMMANDS:
         return COMMANDS[sys.argv[1]](sys.argv[2:])
-    parser = argparse.ArgumentParser(prog="fairlead", description="The Fairlead operator.")
+    parser = argparse.ArgumentParser(
+        prog="fairlead",
+        description="The Fairlead operator.",
+        epilog="fairlead replay FILE and fairlead simulate judge rollouts without a cluster (--help).",
+    )
     parser.add_argument("--config", type=Path, help="settings file (YAML); the defaults when absent")
     parser.add_argument("--port", type=int, default=HTTP_PORT, help="port of /healthz, /readyz and /metrics")
     parser.add_argument("--version", action="version", version=__version__)

@@ -5,17 +5,19 @@ kind would live and how often a good one would be called bad.
 """
 
 import argparse
+import json
 import random  # noqa: TID251 -- made-up traffic, from a seed
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import exp
+from pathlib import Path
 from statistics import median
 
 from fairlead.cli.whatif import parse_setting, policy_with
 from fairlead.core.checks import Action
 from fairlead.core.evidence.policy import InvalidPolicy, Policy
-from fairlead.core.evidence.record import InvalidRecord
+from fairlead.core.evidence.record import InvalidRecord, as_json
 from fairlead.core.evidence.sample import Counters, Reading, Sample
 from fairlead.core.rollout import begin, decide
 
@@ -78,15 +80,26 @@ class _Arm:
         return Counters(self.attempts, self.failures, 0, self.attempts - self.failures, self.slow, 0)
 
 
-def live(policy: Policy, version: Version, stable: Version, rate: float, *, seconds: int, seed: int) -> Life:
-    """One rollout, looked at every second, until it ends or the time is over."""
+def live(
+    policy: Policy,
+    version: Version,
+    stable: Version,
+    rate: float,
+    *,
+    seconds: int,
+    seed: int,
+    heard: Callable[[Sample], object] = lambda _: None,
+) -> Life:
+    """One rollout, looked at every second, until it ends or the time is over. `heard` is told every sample."""
     draw = random.Random(seed)  # noqa: S311 -- no secret hangs on it
     state, arms = begin(policy), (_Arm(draw), _Arm(draw))
     braked = rolled = None
     for second in range(seconds + 1):
         weight = state.weight_percent
         reading = Reading("gateway", "1", float(second), weight, arms[0].counters(), arms[1].counters())
-        state, verdict = decide(policy, state, Sample(1.0 + second, (reading,)))
+        sample = Sample(1.0 + second, (reading,))
+        heard(sample)
+        state, verdict = decide(policy, state, sample)
         if verdict.action is Action.BRAKE and braked is None:
             braked = float(second)
         if verdict.action is Action.ROLL_BACK:
@@ -119,6 +132,22 @@ def _row(version: Version, lives: Sequence[Life]) -> str:
     )
 
 
+def _write_log(file: Path, policy: Policy, stable: Version, given: argparse.Namespace) -> None:
+    """The sample log of one rollout that fails 20 % of its requests."""
+    bad, lines = Version("bad", 0.2, stable.slow), [json.dumps({"policy": as_json(policy)})]
+    live(
+        policy,
+        bad,
+        stable,
+        given.requests_per_second,
+        seconds=given.seconds,
+        seed=given.seed,
+        heard=lambda sample: lines.append(json.dumps({"sample": as_json(sample)})),
+    )
+    file.write_text("\n".join(lines) + "\n")
+    print(f"\n{file}: the samples of one version with 20% errors; python -m fairlead replay {file}")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Prints the table; 2 when the policy is none."""
     parser = argparse.ArgumentParser(prog="fairlead simulate", description=__doc__)
@@ -131,6 +160,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--set", action="append", default=[], type=parse_setting, metavar="FIELD=VALUE", help="a field of the policy"
     )
+    parser.add_argument("--log", type=Path, metavar="FILE", help="write the samples of one bad version, to be replayed")
     given = parser.parse_args(arguments)
     try:
         policy = policy_with(Policy(), given.set)
@@ -148,6 +178,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             for run in range(given.runs)
         ]
         print(_row(version, lives), flush=True)
+    try:
+        if given.log:
+            _write_log(given.log, policy, stable, given)
+    except OSError as error:
+        print(f"fairlead simulate: --log: {error}", file=sys.stderr)
+        return 2
     return 0
 
 

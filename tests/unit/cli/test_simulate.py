@@ -1,8 +1,10 @@
 """What a policy would do."""
 
+from pathlib import Path
+
 import pytest
 
-from fairlead.cli import simulate
+from fairlead.cli import replay, simulate
 from fairlead.cli.simulate import Version, live
 from fairlead.core.evidence.policy import Policy
 
@@ -43,6 +45,19 @@ def test_the_table_has_a_row_for_each_kind_of_version(capsys: pytest.CaptureFixt
     ]
     assert "3 of 3" in lines[5]
     assert "0 of 3" in lines[1]
+
+
+def test_the_samples_of_a_bad_version_can_be_replayed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log = tmp_path / "rollout.jsonl"
+    assert simulate.main(["--runs", "1", "--seconds", "60", "--log", str(log)]) == 0
+    assert f"python -m fairlead replay {log}" in capsys.readouterr().out
+    assert replay.main([str(log), "--changes"]) == 0
+    assert "roll back" in capsys.readouterr().out.replace("_", " ").replace("-", " ").lower()
+
+
+def test_a_log_that_cannot_be_written_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert simulate.main(["--runs", "1", "--seconds", "2", "--log", str(tmp_path / "none" / "x")]) == 2
+    assert "--log: [Errno 2]" in capsys.readouterr().err
 
 
 def test_a_policy_out_of_range_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

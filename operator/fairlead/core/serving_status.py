@@ -147,8 +147,15 @@ def headline(look: Look) -> Headline:
     return next((found for check in CHECKS if (found := check(look))), Headline(None, "", failed=False))
 
 
+def _unreachable(world: ServingWorld, conflicts: list[ObjectRef]) -> bool:
+    """The Service that users call is not ours, so whatever serves, they do not reach it."""
+    return ObjectRef("Service", world.resource.meta.name) in conflicts
+
+
 def _phase(look: Look, head: Headline) -> DeploymentPhase:
     """While one serves, only what becomes of a revision moves it: what hinders us all alike is in the conditions."""
+    if _unreachable(look.world, look.conflicts):
+        return DeploymentPhase.FAILED
     if look.pointers.stable is None:
         return DeploymentPhase.FAILED if head.failed else DeploymentPhase.STARTING
     coming = next((found for check in REVISION_CHECKS if (found := check(look))), None)
@@ -168,7 +175,7 @@ def _lost(world: ServingWorld, revision: str) -> Finding | None:
 def _ready(world: ServingWorld, pointers: Pointers, head: Headline, conflicts: list[ObjectRef]) -> Condition:
     """Ready means: answers users."""
     stable = pointers.stable
-    if ObjectRef("Service", world.resource.meta.name) in conflicts:
+    if _unreachable(world, conflicts):
         return condition(ConditionType.READY, False, Reason.NAME_CONFLICT, head.message)
     if stable is None:
         return condition(ConditionType.READY, False, head.reason or Reason.STARTING, head.message)

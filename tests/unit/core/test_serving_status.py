@@ -192,6 +192,7 @@ def test_a_foreign_service_is_the_first_thing_to_know() -> None:
         "Stalled": ("True", "NameConflict"),
     }
     assert "Service churn exists" in message(status, "Ready")
+    assert status.phase is DeploymentPhase.FAILED, "nobody reaches the revision that would serve"
 
 
 def test_a_foreign_deployment_does_not_hide_that_the_service_answers() -> None:

@@ -14,7 +14,7 @@ from fairlead.api.reasons import Reason
 REPOSITORY = Path(__file__).parents[2]
 PAGES = sorted([*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").rglob("*.md")])
 README = (REPOSITORY / "README.md").read_text()
-TOUR_LINES = 650
+TOUR_LINES = 660
 _FENCE = re.compile(r"```.*?```", re.DOTALL)
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 _HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Mapping
@@ -36,7 +37,8 @@ def build(
     debs.ensure(debs.IMAGE_PACKAGES)
     with locked("images"):
         base_id = _ensure_base() if base else ""
-        key = content_key(dockerfile, context, args, base_id)
+        ours = [image_id(name) or "" for name in own_bases(dockerfile.read_text())]
+        key = content_key(dockerfile, context, args, " ".join([base_id, *ours]))
         record = cache_dir("images") / f"{_file_name(ref)}.json"
         before = image_id(ref)
         if _known(record, key) and before is not None:
@@ -49,6 +51,11 @@ def build(
         if before is not None and before != image_id(ref):
             # Layers that the new image shares stay; without this every change of a source file would fill the disk.
             subprocess.run([*buildah(), "rmi", before], env=environment(), capture_output=True, check=False)
+
+
+def own_bases(dockerfile: str) -> list[str]:
+    """The images of ours that a Dockerfile begins with: under the same name they may have become others."""
+    return re.findall(r"^FROM\s+(?:--\S+\s+)*(localhost/\S+)", dockerfile, re.MULTILINE | re.IGNORECASE)
 
 
 def image_id(ref: str) -> str | None:

@@ -87,7 +87,8 @@ def test_a_model_trained_on_noisy_labels_stops_at_the_gate_and_the_old_version_s
     assert "modelVersion" not in status
     assert [item["version"] for item in mlflow.versions(model)] == ["1"], "nothing is registered"
     assert mlflow.aliases(model) == {"candidate": "1"}
-    assert world.status("md", "breast-cancer")["stable"] == stable
+    now = world.status("md", "breast-cancer")["stable"]
+    assert {**now, "ready": stable["ready"]} == stable, "the same revision; another test may have scaled it"
     assert report.failed == 0, report.describe()
     assert report.sent > 50
 

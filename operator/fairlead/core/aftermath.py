@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from fairlead.api.training_job import TrainingPhase
 from fairlead.core.effects import CloseRun, Delete, Effect, Plan, TagRun
-from fairlead.core.training_status import TAG_GATE, TAG_GATE_REASON, job_ref
+from fairlead.core.training_status import TAG_GATE, TAG_GATE_REASON, job_ref, last_word
 from fairlead.core.world import RegistryFacts, RegistryProblem, Run, TrainingWorld
 
 CLOSE_RETRY_SECONDS = 30.0
@@ -40,15 +40,10 @@ def _tell_registry(world: TrainingWorld, facts: RegistryFacts) -> Effect | None:
     if below_gate and facts.run:  # this trainer has done its work, and the tag says that it was not enough
         runs.remove(facts.run)
         if facts.run.gate != "failed":
-            return TagRun(facts.run.run_id, {TAG_GATE: "failed", TAG_GATE_REASON: _why(world)})
+            return TagRun(facts.run.run_id, {TAG_GATE: "failed", TAG_GATE_REASON: last_word(status)})
         if facts.run.status != "FINISHED":
             return CloseRun(facts.run.run_id, "FINISHED")
     return next((CloseRun(run.run_id, "FAILED") for run in runs if not is_closed(run)), None)
-
-
-def _why(world: TrainingWorld) -> str:
-    """The reason and the message of what has ended, as the conditions say it."""
-    return next((f"{item.reason}: {item.message}" for item in world.resource.status.conditions), "")
 
 
 def _clean_up(world: TrainingWorld) -> Plan:

@@ -7,6 +7,7 @@ from fairlead.api.scalars import describe_duration, parse_limit
 from fairlead.api.training_job import TrainingPhase
 from fairlead.core.attempts import keep_time
 from fairlead.core.findings import Finding
+from fairlead.core.training_status import last_word
 from fairlead.core.world import TrainingWorld
 
 
@@ -29,7 +30,7 @@ def overdue(world: TrainingWorld) -> Finding | None:
         return Finding(Reason.RUN_DEADLINE_EXCEEDED, text, final=True)
     limit = parse_limit(policy.pending_deadline)
     if limit is not None and waited is not None and waited >= limit:
-        why = next((f"{item.reason}: {item.message}" for item in status.conditions), "nothing is known")
+        why = last_word(status) or "nothing is known"
         text = f"no pod ran for {describe_duration(waited)}; policy.pendingDeadline is {policy.pending_deadline}; {why}"
         return Finding(Reason.PENDING_DEADLINE_EXCEEDED, text, final=True)
     return None

@@ -28,6 +28,11 @@ TAG_DIGEST = "fairlead.model.digest"
 REGISTRY_RETRY_SECONDS = 5.0
 
 
+def last_word(status: TrainingJobStatus) -> str:
+    """Reason and message as the status tells them; empty while it tells nothing."""
+    return next((f"{item.reason}: {item.message}" for item in status.conditions), "")
+
+
 def writer_tag(alias: str) -> str:
     """The tag of a registered model that names who writes one of its aliases."""
     return f"fairlead.alias.{alias}.writer"

@@ -1,0 +1,1 @@
+"""The gateway: turns `status.traffic` and EndpointSlices into Envoy's files, beside Envoy in the same pod."""

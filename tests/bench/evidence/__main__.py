@@ -25,7 +25,11 @@ from tests.bench.evidence.rows import BAD_ROWS, FALSE_ROWS, RESUME_GOAL_SECONDS,
 ROOT = Path(__file__).resolve().parents[3]
 TABLE = ROOT / "docs" / "measurements" / "evidence.md"
 PICTURES = ROOT / "docs" / "pictures"
-JUDGED = ("operator/fairlead/core/evidence", "operator/fairlead/core/checks.py", "operator/fairlead/core/rollout.py")
+JUDGED = (
+    "operator/fairlead/core/evidence",
+    "operator/fairlead/core/rollout/checks.py",
+    "operator/fairlead/core/rollout/decide.py",
+)
 
 _PAGE = """\
 # The evidence, measured

@@ -9,7 +9,7 @@ import numpy as np
 
 from fairlead.core.evidence.policy import Policy
 from fairlead.core.evidence.sample import Counters, Reading, Sample
-from fairlead.core.rollout import begin, decide
+from fairlead.core.rollout.decide import begin, decide
 from tests.bench.evidence.rivals import NAMES, Rivals
 from tests.bench.evidence.rows import EPISODE, TEN, BadRow, FalseRow
 from tests.bench.evidence.streams import Floats, Scenario, Traffic

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fairlead.core import checks
 from fairlead.core.evidence import weighing
 from fairlead.core.evidence.sample import Counters, Reading, Sample
-from fairlead.core.rollout import begin, decide
+from fairlead.core.rollout import checks
+from fairlead.core.rollout.decide import begin, decide
 from tests.bench.evidence.drawing import Axis, Line, chart
 from tests.bench.evidence.measure import FalseResult, upper_bound
 from tests.bench.evidence.rivals import NAMES

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fairlead.core import checks
 from fairlead.core.evidence import betting, weighing
 from fairlead.core.evidence.policy import Policy
 from fairlead.core.evidence.state import Kind
 from fairlead.core.evidence.tally import ENOUGH_PER_ARM
+from fairlead.core.rollout import checks
 from tests.bench.evidence.streams import Counts, Floats, Second, Which
 
 CANARY, BRAKED, COOLING, GUARD, ENDED = range(5)
@@ -35,8 +35,10 @@ def _factor(form: betting.Form, tally: Tallies) -> Floats:
     up, down = np.where(open_, up, 1.0), np.where(open_, down, 1.0)
     if form.burst:
         share = np.where(open_, expected / np.where(open_, trials, 1.0), 0.5)
-        gain = hits * np.log1p(form.stake * (1 - share) / share) + (trials - hits) * np.log(1 - form.stake)
-        grown = np.exp(np.clip(gain / form.burst, -betting.LARGEST_LOG_FACTOR, form.growth))
+        stakes = (form.stake, form.other_stake) if form.other_stake else (form.stake,)
+        gains = [hits * np.log1p(s * (1 - share) / share) + (trials - hits) * np.log(1 - s) for s in stakes]
+        grown = sum(np.exp(np.clip(g / form.burst, -betting.LARGEST_LOG_FACTOR, form.growth)) for g in gains)
+        grown = grown / len(stakes)
     else:
         grown = 1 + np.minimum(form.stake / down, (np.exp(form.growth) - 1) / up) * (hits - expected)
     return np.where(open_, grown, 1.0)
@@ -110,10 +112,10 @@ class Twin:
         for test in self.tests:
             tally = self._tally(test, new, floor)
             test.long = tuple(a + b for a, b in zip(test.long, tally, strict=True))  # type: ignore[assignment]
-            for i, form in enumerate(betting.FAST):
-                value = np.minimum(
-                    betting.RICHEST, (test.fast[i] + betting.BRAKE_INFLOW_PER_SECOND) * _factor(form, tally)
-                )
+            by_limit = (self.weight <= betting.SHARED_PERCENT) & (test.kind not in weighing.COMPARISONS)
+            for i, (form, limited) in enumerate(zip(betting.FAST, betting.FAST_BY_LIMIT, strict=True)):
+                factor = np.where(by_limit, _factor(limited, tally), _factor(form, tally))
+                value = np.minimum(betting.RICHEST, (test.fast[i] + betting.BRAKE_INFLOW_PER_SECOND) * factor)
                 test.fast[i] = np.where(resting, test.fast[i], value)
             test.sure[0] = np.minimum(betting.RICHEST, (test.sure[0] + inflow) * _factor(betting.SURE_SHORT, tally))
             if close_long:

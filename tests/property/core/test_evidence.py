@@ -14,7 +14,7 @@ from fairlead.core.evidence.record import dump_state, load_state
 from fairlead.core.evidence.sample import Counters, Reading, Sample
 from fairlead.core.evidence.state import Stage, State
 from fairlead.core.evidence.weighing import sure_evidence, weigh
-from fairlead.core.rollout import begin, decide
+from fairlead.core.rollout.decide import begin, decide
 
 counts = st.one_of(st.integers(0, 10**12), st.just(float("nan")), st.just(float("inf")), st.just(-1.0))
 counters = st.builds(Counters, counts, counts, counts, counts, counts, counts)

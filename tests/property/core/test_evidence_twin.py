@@ -8,7 +8,7 @@ from tests.bench.evidence.twin import BRAKED, CANARY, COOLING, ENDED, GUARD, Twi
 from fairlead.core.evidence.policy import Policy
 from fairlead.core.evidence.sample import Counters, Reading, Sample
 from fairlead.core.evidence.state import Stage, State
-from fairlead.core.rollout import begin, decide
+from fairlead.core.rollout.decide import begin, decide
 
 STAGES = {
     Stage.CANARY: CANARY,

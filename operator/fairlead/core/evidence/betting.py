@@ -35,6 +35,8 @@ class Form:
 
     stake: float
     prior: float
+    other_stake: float = 0.0
+    """Where bets are per failure: half of the capital is bet at this stake instead, split anew at every window."""
     burst: int = 0
     """0: one bet per window, valid however the failures inside it hang together. Otherwise one bet per failure, each
     to the power 1/burst, valid when failures come in bursts of one arm of at most that size."""
@@ -43,6 +45,12 @@ class Form:
 
 
 FAST = (Form(stake=0.7, prior=0.9), Form(stake=0.9, prior=0.1, burst=5))
+FAST_BY_LIMIT = (FAST[0], Form(stake=0.9, other_stake=0.2, prior=0.1, burst=5))
+"""Against a limit every good request is a lost bet too, so that the stake that wins most is about the share that fails
+(Kelly). One half is for versions that fail nearly everything, the other one for those that fail a fifth."""
+SHARED_PERCENT = 50.0
+"""Up to this weight stable has as many requests as the candidate, so that a trouble of both shows on it as soon. Above
+it, as in a guard, the bet against the limit would win from an outage before stable's few requests tell of it."""
 SURE_SHORT = Form(stake=0.9, prior=0.5, growth=SHORT_GROWTH_PER_SECOND * SHORT_SECONDS)
 SURE_LONG = Form(stake=0.5, prior=0.5, growth=LONG_GROWTH_PER_SECOND * LONG_SECONDS)
 
@@ -69,15 +77,23 @@ def factor(form: Form, tally: Tally) -> float:
     if up <= 0.0 or down <= 0.0:
         return 1.0
     if form.burst:
-        share = tally.expected / tally.trials
-        won = tally.hits * log1p(form.stake * (1.0 - share) / share)
-        lost = (tally.trials - tally.hits) * log(1.0 - form.stake)
-        return exp(max(-LARGEST_LOG_FACTOR, min(form.growth, (won + lost) / form.burst)))
+        grown = _grown(form, form.stake, tally)
+        return 0.5 * (grown + _grown(form, form.other_stake, tally)) if form.other_stake else grown
     slope = min(form.stake / down, (exp(form.growth) - 1.0) / up)
     return 1.0 + slope * (tally.hits - tally.expected)
 
 
-def advance_short(capital: Capital, tally: Tally, inflow: float, fast_inflow: float | None) -> Capital:
+def _grown(form: Form, stake: float, tally: Tally) -> float:
+    """One bet per failure, all at the same stake."""
+    share = tally.expected / tally.trials
+    won = tally.hits * log1p(stake * (1.0 - share) / share)
+    lost = (tally.trials - tally.hits) * log(1.0 - stake)
+    return exp(max(-LARGEST_LOG_FACTOR, min(form.growth, (won + lost) / form.burst)))
+
+
+def advance_short(
+    capital: Capital, tally: Tally, inflow: float, fast_inflow: float | None, fast_forms: tuple[Form, Form] = FAST
+) -> Capital:
     """The short window has closed. `fast_inflow` None: the fast process rests (braked)."""
     fast = capital.fast
     sure = capital.sure[0] + inflow
@@ -86,8 +102,8 @@ def advance_short(capital: Capital, tally: Tally, inflow: float, fast_inflow: fl
     if fast_inflow is not None:
         first, second = fast[0] + fast_inflow, fast[1] + fast_inflow
         if tally.trials:
-            first = min(RICHEST, first * factor(FAST[0], tally))
-            second = min(RICHEST, second * factor(FAST[1], tally))
+            first = min(RICHEST, first * factor(fast_forms[0], tally))
+            second = min(RICHEST, second * factor(fast_forms[1], tally))
         fast = (first, second)
     return Capital(fast, (sure, capital.sure[1]), NOTHING, capital.long)
 

@@ -93,11 +93,13 @@ def absorb(kept: tuple[Kept, ...], readings: tuple[Reading, ...]) -> tuple[tuple
         else:
             candidate, new_candidate = _raised(before.candidate, reading.candidate)
             stable, new_stable = _raised(before.stable, reading.stable)
-            fresh = fresh or reading.at_seconds != before.at_seconds
             looks.append(Look(new_candidate, new_stable, reading.weight_percent))
-            if not (new_candidate.attempts or new_stable.attempts):
+            counted = bool(new_candidate.attempts or new_stable.attempts)
+            if not counted:
                 # A late reading must not make the next one look like a reset; a clock that was set back has news.
                 at_seconds = max(at_seconds, before.at_seconds)
+            # Nor may one that is late for ever, from a source that stands still, pass for news at every look.
+            fresh = fresh or reading.at_seconds > before.at_seconds or (counted and at_seconds < before.at_seconds)
         by_name[reading.gateway] = Kept(reading.gateway, reading.started, at_seconds, candidate, stable)
     # The gateways seen last are at the end, so those that went away fall off first.
     return tuple(by_name.values())[-MAX_GATEWAYS:], looks, fresh

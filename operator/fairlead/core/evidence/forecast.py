@@ -1,5 +1,6 @@
 """What to expect: how long until a step has its requests, and how soon a worse version would be noticed."""
 
+from dataclasses import dataclass
 from math import exp, log
 
 from fairlead.core.evidence.betting import FAST, START, Form, factor
@@ -9,12 +10,34 @@ from fairlead.core.evidence.tally import relative
 
 _LIKELY = 1e-6
 _MOST = 60
+_WORSE = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Power:
+    """How soon a version that fails this share of its requests would be braked, from now on."""
+
+    bad: float
+    seconds: float
+
+
+def power(policy: Policy, state: State) -> Power | None:
+    """Of a version three times as bad as stable is, or may be, at the traffic of the last minute. None without traffic,
+    without a stable beside it, or where the comparison would not find it."""
+    recent = state.recent
+    total = recent.attempts + recent.stable_attempts
+    if state.stage not in (Stage.CANARY, Stage.GUARD) or min(recent.attempts, recent.stable_attempts) < 1.0:
+        return None
+    good = recent.stable_failures / recent.stable_attempts
+    bad = min(1.0, _WORSE * max(good, policy.max_error_rate))
+    seconds = brake_seconds(policy, recent.attempts / total, total / recent.seconds, bad, good)
+    return None if seconds is None else Power(bad, seconds)
 
 
 def eta_seconds(policy: Policy, state: State) -> float | None:
     """Until the candidate has had the requests that it needs here, at the rate of the last minute."""
     count = state.clean_count if state.stage is Stage.BRAKED else state.step_count
-    missing = policy.needed_requests - count.attempts
+    missing = policy.requests_needed(state.step) - count.attempts
     if missing <= 0:
         return 0.0
     if state.recent.attempts < 1.0 or state.recent.seconds <= 0.0:
@@ -53,5 +76,5 @@ def brake_seconds(policy: Policy, weight: float, requests_per_second: float, bad
     for form in FAST:
         growth = _growth(form, candidate, stable, bad, good)
         if growth > 0.0:
-            waits.append(max(1.0, log(1.0 / (policy.alpha * share * form.prior * START)) / growth))
+            waits.append(max(1.0, log(1.0 / (policy.stage_alpha * share * form.prior * START)) / growth))
     return min(waits, default=None)

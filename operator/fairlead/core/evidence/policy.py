@@ -22,6 +22,36 @@ def _within(name: str, value: float, low: float, high: float) -> None:
 
 
 @dataclass(frozen=True, slots=True)
+class Need:
+    """What one step needs otherwise than the rest; None: what every step needs."""
+
+    requests: int | None = None
+    seconds: float | None = None
+    manual: bool = False
+    """Somebody has to approve of the next step."""
+
+
+SHADOW_STEP = -1
+"""The index of the shadow among the steps: it comes before the first one."""
+_PARTS_OF_ALPHA = 2
+"""With a shadow, alpha is spent half on it and half on the rest: each is judged from nothing, by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shadow:
+    """Copies of some requests go to the candidate before anybody's request does."""
+
+    percent: float
+    """How much of stable's traffic is copied."""
+    need: Need
+
+    @property
+    def share_percent(self) -> float:
+        """The candidate's share of all attempts that are compared, those of stable and the copies of them."""
+        return 100.0 * self.percent / (100.0 + self.percent)
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """Limits, steps and deadlines. The defaults are those of the API."""
 
@@ -40,6 +70,8 @@ class Policy:
     min_requests: int | None = None
     """Candidate requests per step; None: the rule of three, 3 / max_error_rate."""
     min_step_seconds: float = 30.0
+    needs: tuple[Need, ...] = ()
+    """By step, as far as they differ; steps beyond the last need the same as every other."""
     guard_seconds: float = 600.0
     control_percent: float = 5.0
     """What the previous revision keeps in the guard; 0: nothing to compare with."""
@@ -48,6 +80,10 @@ class Policy:
     """How long an attempt may be under way: requests of the weight before still complete as long."""
     cooldown_seconds: float = 300.0
     """How long an unshielded candidate gets nothing after its first brake."""
+    shadow: Shadow | None = None
+    """What comes before the first step; None: nothing."""
+    canary: bool = True
+    """Whether the candidate goes through the steps. Without them it takes everything when its shadow has passed."""
 
     def __post_init__(self) -> None:
         if not self.steps_percent:
@@ -59,13 +95,41 @@ class Policy:
             _within("max_slow_rate", self.max_slow_rate, 1e-5, 0.5)
         _within("alpha", self.alpha, 1e-6, 0.2)
         _within("control_percent", self.control_percent, 0, 50)
-        if self.min_requests is not None:
-            _within("min_requests", self.min_requests, 1, 1e9)
+        if self.shadow is not None:
+            _within("shadow.percent", self.shadow.percent, 1, 100)
+        elif not self.canary:
+            raise InvalidPolicy("canary: expected true without a shadow, got False")
+        needs = (*self.needs, self.need_of(SHADOW_STEP))
+        for requests in (self.min_requests, *(need.requests for need in needs)):
+            if requests is not None:
+                _within("min_requests", requests, 1, 1e9)
 
     @property
     def needed_requests(self) -> int:
         """Candidate requests that a step needs. With none failed among 3/p, p is excluded at 95 %."""
         return self.min_requests or ceil(3 / self.max_error_rate)
+
+    @property
+    def stage_alpha(self) -> float:
+        """What the shadow may spend of alpha, and what everything after it may. Without a shadow it is all of it."""
+        return self.alpha if self.shadow is None else self.alpha / _PARTS_OF_ALPHA
+
+    def need_of(self, step: int) -> Need:
+        """What a step, by its index, needs otherwise. The guard comes after the last step and needs nothing else."""
+        if step == SHADOW_STEP:
+            return self.shadow.need if self.shadow else Need()
+        return self.needs[step] if step < min(len(self.needs), len(self.steps_percent)) else Need()
+
+    def requests_needed(self, step: int) -> int:
+        """Candidate requests that this step needs."""
+        return self.need_of(step).requests or self.needed_requests
+
+    def seconds_needed(self, step: int) -> float:
+        """Time under observation that this step, or the guard, takes at least."""
+        if step >= len(self.steps_percent):
+            return self.guard_seconds
+        own = self.need_of(step).seconds
+        return self.min_step_seconds if own is None else own
 
     @property
     def probe_percent(self) -> float:

@@ -10,6 +10,7 @@ from math import isnan, nan
 from types import NoneType, UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from fairlead.core.evidence.policy import Policy
 from fairlead.core.evidence.state import VERSION, State
 
 T = TypeVar("T")
@@ -123,7 +124,26 @@ def load_state(text: str) -> State:
     Raises:
         InvalidRecord: it is none.
     """
+    return from_json(State, _loaded(text, "state"))
+
+
+def dump_policy(policy: Policy) -> str:
+    """The policy as text for the custom resource's status."""
+    return json.dumps(as_json(policy), separators=(",", ":"))
+
+
+def load_policy(text: str) -> Policy:
+    """The policy of such a text.
+
+    Raises:
+        InvalidRecord: it is none.
+        InvalidPolicy: a field is out of range.
+    """
+    return from_json(Policy, _loaded(text, "policy"))
+
+
+def _loaded(text: str, what: str) -> object:
     try:
-        return from_json(State, json.loads(text))
+        return json.loads(text)
     except json.JSONDecodeError as error:
-        raise InvalidRecord(f"state: expected JSON, got {text[:80]!r} ({error})") from None
+        raise InvalidRecord(f"{what}: expected JSON, got {text[:80]!r} ({error})") from None

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 LARGEST_COUNT = 2.0**53
 """Above this a float no longer tells two counts apart."""
+STALE_SECONDS = 15.0
+"""For how long gateways that are asked every second may say nothing new."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,3 +61,5 @@ class Sample:
     readings: tuple[Reading, ...] = ()
     ejected: bool = False
     """The gateways have ejected every candidate endpoint by themselves."""
+    stale_seconds: float = STALE_SECONDS
+    """Without anything new for longer than this, a rollout is blind: what is scraped has news less often."""

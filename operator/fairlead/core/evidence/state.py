@@ -12,6 +12,8 @@ VERSION = 1
 class Stage(StrEnum):
     """Where the traffic part of a rollout stands."""
 
+    SHADOW = "Shadow"
+    """It gets copies of requests, and its answers reach nobody."""
     CANARY = "Canary"
     BRAKED = "Braked"
     COOLING = "Cooling"
@@ -67,7 +69,7 @@ class State:
     weight_percent: float
     stage: Stage = Stage.CANARY
     step: int = 0
-    """Index of the step; as many as there are steps: the guard."""
+    """Index of the step; -1: the shadow before the first one; as many as there are steps: the guard."""
     clock_seconds: float = 0.0
     observed_seconds: float = 0.0
     blind_seconds: float = 0.0
@@ -81,12 +83,14 @@ class State:
     brakes: int = 0
     strikes: int = 0
     """Unshielded brakes without a clean step in between."""
+    approved: bool = False
+    """Somebody has approved of what comes after this step."""
     step_count: Count = Count()
     """At this step, from when all gateways apply its weight."""
     first_count: Count = Count()
     """Until the first success."""
     clean_count: Count = Count()
-    """While braked, since the last burst of failures."""
+    """While braked, or a shadow, since the last burst of failures."""
     recent: Recent = Recent()
     short_seconds: float = 0.0
     long_seconds: float = 0.0

@@ -1,11 +1,14 @@
-"""One sample in, the state's numbers brought up to date. What they mean is decided in `core/checks.py`."""
+"""One sample in, the state's numbers brought up to date. What they mean is decided in `core/rollout/checks.py`."""
 
 from collections.abc import Iterable
 from dataclasses import replace
 
 from fairlead.core.evidence.betting import (
     BRAKE_INFLOW_PER_SECOND,
+    FAST,
+    FAST_BY_LIMIT,
     LONG_SECONDS,
+    SHARED_PERCENT,
     SHORT_SECONDS,
     TOLERANCE,
     Capital,
@@ -17,15 +20,13 @@ from fairlead.core.evidence.betting import (
 )
 from fairlead.core.evidence.counting import Look, absorb
 from fairlead.core.evidence.policy import Policy
-from fairlead.core.evidence.sample import Sample
+from fairlead.core.evidence.sample import STALE_SECONDS, Sample
 from fairlead.core.evidence.state import Count, Kind, Recent, Stage, State, Test
 from fairlead.core.evidence.tally import NOTHING, Tally, absolute, relative
 
 _Open = tuple[float, float]
 """When the short and the long window that are open began."""
 
-STALE_SECONDS = 15.0
-"""Without anything new for longer than this, a rollout is blind. A longer gap counts as this much observed time."""
 CLOCK_JUMP_SECONDS = 60.0
 """A look that is earlier by more than this comes from another clock (a new leader); by less, it is out of order."""
 RECENT_SECONDS = 60.0
@@ -33,6 +34,8 @@ FIRST_ATTEMPTS = 10
 """Attempts from the very first on that must all fail for a hard fail."""
 SLOW_SLACK = 2.0
 """A version right at its latency limit must be able to resume: it may be this many times above it in one round."""
+COMPARISONS = (Kind.ERRORS_RELATIVE, Kind.LATENCY_RELATIVE)
+"""The tests that compare with stable; the others hold the candidate to a limit."""
 _RELATIVE_SHARE = 0.8
 """What the comparison with stable gets of alpha; the limits get the rest."""
 
@@ -88,15 +91,28 @@ def stable_keeps(hits: float, of: float, limit: float, policy: Policy) -> bool:
     return hits + 1.0 <= limit * (of + 1.0) if policy.random_arms else hits <= limit * of
 
 
-def least_seconds(policy: Policy, state: State) -> float:
-    """The time under observation that this step, or the guard, takes at least."""
-    return policy.guard_seconds if state.stage is Stage.GUARD else policy.min_step_seconds
+def has_enough(policy: Policy, state: State) -> bool:
+    """Whether this step, or the guard, has had the requests and the time that it needs."""
+    spent = state.observed_seconds - state.since_seconds
+    enough = state.step_count.attempts >= policy.requests_needed(state.step)
+    return enough and spent >= policy.seconds_needed(state.step)
+
+
+def awaits_approval(policy: Policy, state: State) -> bool:
+    """Whether nothing but somebody's approval is missing."""
+    manual = policy.need_of(state.step).manual and not state.approved
+    return manual and state.stage in (Stage.SHADOW, Stage.CANARY) and has_enough(policy, state)
+
+
+def judged_percent(policy: Policy, state: State) -> float:
+    """The candidate's share of the attempts that are compared. A shadow has one, though no user's request is its."""
+    return policy.shadow.share_percent if policy.shadow and state.stage is Stage.SHADOW else state.weight_percent
 
 
 def _tally(kind: Kind, policy: Policy, recent: Recent, looks: list[Look], *, floor: float, alone: bool) -> Tally:
     """What is new for one test. Limits are tested only while stable keeps them on the same traffic."""
     latency = kind in (Kind.LATENCY_RELATIVE, Kind.LATENCY_ABSOLUTE)
-    compares = kind in (Kind.ERRORS_RELATIVE, Kind.LATENCY_RELATIVE)
+    compares = kind in COMPARISONS
     limit = (policy.max_slow_rate or 1.0) if latency else policy.max_error_rate
     if not compares and not alone:
         hits, of = recent.stable_failures, recent.stable_attempts
@@ -118,9 +134,12 @@ def _tally(kind: Kind, policy: Policy, recent: Recent, looks: list[Look], *, flo
     return total
 
 
-def _bet(policy: Policy, state: State, looks: list[Look], recent: Recent, now: float) -> tuple[tuple[Test, ...], _Open]:
-    """Put the look into the open windows, and close those that are full."""
-    floor = state.floor_percent / 100.0 if now <= state.floor_until_seconds else 0.0
+def _bet(
+    policy: Policy, state: State, looks: list[Look], recent: Recent, now: float, *, late_seconds: float
+) -> tuple[tuple[Test, ...], _Open]:
+    """Put the look into the open windows, and close those that are full. `late_seconds`: how much older than a second
+    the news may be, and with it the weight under which the requests came."""
+    floor = state.floor_percent / 100.0 if now <= state.floor_until_seconds + late_seconds else 0.0
     close_short = now - state.short_seconds >= SHORT_SECONDS * TOLERANCE
     close_long = now - state.long_seconds >= LONG_SECONDS * TOLERANCE
     short_inflow = invested(now) - invested(state.short_seconds) if close_short else 0.0
@@ -136,7 +155,9 @@ def _bet(policy: Policy, state: State, looks: list[Look], recent: Recent, now: f
         long = capital.long.plus(new) if new.trials else capital.long
         capital = Capital(capital.fast, capital.sure, short, long)
         if close_short:
-            capital = advance_short(capital, short, short_inflow, fast_inflow)
+            by_limit = test.kind not in COMPARISONS and state.weight_percent <= SHARED_PERCENT
+            fast_forms = FAST_BY_LIMIT if by_limit else FAST
+            capital = advance_short(capital, short, short_inflow, fast_inflow, fast_forms)
         if close_long:
             capital = advance_long(capital, long, long_inflow)
         tests.append(Test(test.kind, test.share, capital))
@@ -154,23 +175,34 @@ def _add(count: Count, looks: Iterable[Look]) -> Count:
 
 
 def _clean(policy: Policy, state: State, looks: list[Look]) -> Count:
-    """Requests of a braked candidate since its last burst of failures: more than the limit allows in one round."""
+    """Requests of a braked candidate, or of a shadow, since its last burst of failures: more than the limit allows in
+    one round."""
     count = _add(state.clean_count, looks)
-    allowed = policy.max_error_rate * policy.needed_requests
-    slow_allowed = SLOW_SLACK * (policy.max_slow_rate or 1.0) * policy.needed_requests
+    needed = policy.requests_needed(state.step)
+    allowed = policy.max_error_rate * needed
+    slow_allowed = SLOW_SLACK * (policy.max_slow_rate or 1.0) * needed
     return Count() if count.failures > allowed or count.slow > slow_allowed else count
 
 
-def weigh(policy: Policy, state: State, sample: Sample) -> State:
-    """The state after this sample, before anything is decided."""
+def weigh(policy: Policy, state: State, sample: Sample, *, stopped: bool = False) -> State:
+    """The state after this sample, before anything is decided. `stopped`: by somebody, so no deadline runs.
+
+    A gap without news that is longer than the sample's `stale_seconds` counts as that much observed time.
+    """
+    stale = sample.stale_seconds
     clock, seconds = _elapsed(state, sample)
     gateways, looks, fresh = absorb(state.gateways, sample.readings)
     blind = 0.0 if fresh else state.blind_seconds + seconds
-    now = state.observed_seconds + (min(seconds, STALE_SECONDS) if blind <= STALE_SECONDS else 0.0)
-    waits = blind > STALE_SECONDS or now - state.since_seconds >= least_seconds(policy, state)
+    now = state.observed_seconds + (min(seconds, stale) if blind <= stale else 0.0)
+    waits = blind > stale or now - state.since_seconds >= policy.seconds_needed(state.step)
+    waits = waits and not stopped and not awaits_approval(policy, state)
     recent = _recent(state.recent, looks, seconds)
-    tests, (short_seconds, long_seconds) = _bet(policy, state, looks, recent, now)
-    arrived = bool(looks) and all(abs(look.weight_percent - state.weight_percent) < 0.05 for look in looks)
+    tests, (short_seconds, long_seconds) = _bet(
+        policy, state, looks, recent, now, late_seconds=max(0.0, stale - STALE_SECONDS)
+    )
+    percent = judged_percent(policy, state)
+    arrived = bool(looks) and all(abs(look.weight_percent - percent) < 0.05 for look in looks)
+    suspect = state.stage in (Stage.SHADOW, Stage.BRAKED)
     first = state.first_count
     if first.failures == first.attempts:
         first = _add(first, looks)
@@ -182,7 +214,7 @@ def weigh(policy: Policy, state: State, sample: Sample) -> State:
         waited_seconds=state.waited_seconds + (seconds if waits else 0.0),
         step_count=_add(state.step_count, looks) if arrived else state.step_count,
         first_count=first,
-        clean_count=_clean(policy, state, looks) if state.stage is Stage.BRAKED else state.clean_count,
+        clean_count=_clean(policy, state, looks) if suspect else state.clean_count,
         recent=recent,
         short_seconds=short_seconds,
         long_seconds=long_seconds,

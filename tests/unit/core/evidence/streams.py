@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from fairlead.core.evidence.policy import Policy
 from fairlead.core.evidence.sample import Counters, Reading, Sample
 from fairlead.core.evidence.state import Stage, State
-from fairlead.core.rollout import Verdict, begin, decide
+from fairlead.core.rollout.decide import Verdict, begin, decide
+from fairlead.core.rollout.orders import NO_ORDERS, Orders
 
 Second = tuple[int, int, int, int]
 """Candidate attempts and failures, stable attempts and failures."""
@@ -61,14 +62,14 @@ class Rollout:
         self.state = begin(self.policy)
         self.look()
 
-    def look(self, *, ejected: bool = False) -> Verdict:
+    def look(self, *, ejected: bool = False, orders: Orders = NO_ORDERS) -> Verdict:
         """One look at the gateway."""
         sample = Sample(self.clock, (self.gateway.reading(self.clock + 90, self.state.weight_percent),), ejected)
-        return self.take(sample)
+        return self.take(sample, orders)
 
-    def take(self, sample: Sample) -> Verdict:
+    def take(self, sample: Sample, orders: Orders = NO_ORDERS) -> Verdict:
         """One sample of the test's own."""
-        self.state, verdict = decide(self.policy, self.state, sample)
+        self.state, verdict = decide(self.policy, self.state, sample, orders)
         self.verdicts.append(verdict)
         self.states.append(self.state)
         return verdict

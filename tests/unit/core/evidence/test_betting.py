@@ -7,6 +7,7 @@ import pytest
 from fairlead.core.evidence import betting
 from fairlead.core.evidence.betting import (
     FAST,
+    FAST_BY_LIMIT,
     SURE_LONG,
     SURE_SHORT,
     Capital,
@@ -17,7 +18,7 @@ from fairlead.core.evidence.betting import (
 )
 from fairlead.core.evidence.tally import NOTHING, Tally, absolute, relative
 
-FORMS = (*FAST, SURE_SHORT, SURE_LONG)
+FORMS = (*FAST, FAST_BY_LIMIT[1], SURE_SHORT, SURE_LONG)
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -49,9 +50,9 @@ def test_a_window_whose_failures_all_fall_on_one_arm_is_still_a_fair_bet(form: F
     assert weight * factor(form, all_mine) + (1 - weight) * factor(form, all_theirs) <= 1 + 1e-9
 
 
+@pytest.mark.parametrize("form", [FAST[1], FAST_BY_LIMIT[1]])
 @pytest.mark.parametrize("weight", [0.01, 0.1, 0.5, 0.95])
-def test_the_burst_form_is_a_fair_bet_on_bursts_of_five(weight: float) -> None:
-    form = FAST[1]
+def test_the_burst_form_is_a_fair_bet_on_bursts_of_five(form: Form, weight: float) -> None:
     mine, theirs = Tally(5, 5, 5 * weight, 0, 5), Tally(0, 5, 5 * weight, 0, 5)
     assert weight * factor(form, mine) + (1 - weight) * factor(form, theirs) == pytest.approx(1)
 
@@ -111,3 +112,12 @@ def test_the_sure_capital_is_put_in_within_a_day_and_never_exceeds_one() -> None
 def test_without_any_failure_the_evidence_is_what_was_put_in() -> None:
     assert betting.sure_value(Capital(), 0, 0) == pytest.approx(1)
     assert betting.fast_value(Capital()) == pytest.approx(0.5)
+
+
+def test_against_a_limit_a_form_of_two_stakes_wins_from_a_version_that_fails_a_fifth_and_from_one_that_fails_all() -> (
+    None
+):
+    fifth, everything = absolute(100, 20, 0.02), absolute(10, 10, 0.02)
+    assert factor(FAST_BY_LIMIT[1], fifth) > 20 * factor(FAST[0], fifth)
+    assert factor(FAST_BY_LIMIT[1], everything) > 0.4 * factor(FAST[1], everything)
+    assert factor(FAST[1], fifth) < 1, "which stakes nearly everything on every request"

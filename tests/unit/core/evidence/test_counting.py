@@ -129,6 +129,21 @@ def test_only_a_moment_or_a_process_of_its_own_is_news() -> None:
     assert not absorb(kept, ())[2]
 
 
+def test_a_late_reading_is_no_news_however_often_it_comes() -> None:
+    kept, _, _ = absorb((), (reading(ZERO, ZERO, at=1),))
+    kept, _, _ = absorb(kept, (reading(Counters(20, 2), Counters(180, 0), at=20),))
+    for _ in range(3):
+        kept, _, fresh = absorb(kept, (reading(Counters(10, 1), Counters(90, 0), at=10),))
+        assert not fresh
+    assert absorb(kept, (reading(Counters(20, 2), Counters(180, 0), at=21),))[2]
+
+
+def test_a_clock_that_was_set_back_has_news_as_soon_as_something_is_counted() -> None:
+    kept, _, _ = absorb((), (reading(ZERO, ZERO, at=1000),))
+    assert not absorb(kept, (reading(ZERO, ZERO, at=400),))[2]
+    assert absorb(kept, (reading(Counters(1, 0), ZERO, at=400),))[2]
+
+
 def test_two_late_readings_are_no_reset_either() -> None:
     first, second, third = (reading(Counters(10 * i, i), Counters(90 * i, 0), at=i) for i in (1, 2, 3))
     _, new = counted(reading(ZERO, ZERO), third, first, second, reading(Counters(40, 4), Counters(360, 0), at=4))

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from fairlead.core.evidence.forecast import brake_seconds, eta_seconds
+from fairlead.core.evidence.forecast import Power, brake_seconds, eta_seconds, power
 from fairlead.core.evidence.policy import Policy
 from fairlead.core.evidence.state import Count, Recent, Stage
-from fairlead.core.rollout import begin
+from fairlead.core.rollout.decide import begin
 
 POLICY = Policy()
 
@@ -46,6 +46,19 @@ def test_latency_beside_errors_halves_the_alpha_and_takes_a_little_longer() -> N
     assert both is not None
     assert errors is not None
     assert both > errors
+
+
+def test_the_power_is_of_a_version_three_times_as_bad_as_stable_may_be_at_the_traffic_of_the_last_minute() -> None:
+    recent = Recent(seconds=60, attempts=600, stable_attempts=5400, stable_failures=27)
+    found = power(POLICY, replace(begin(POLICY), recent=recent))
+    assert found == Power(0.06, brake_seconds(POLICY, 0.1, 100, 0.06, 0.005) or 0)
+    worse = power(POLICY, replace(begin(POLICY), recent=replace(recent, stable_failures=540)))
+    assert worse and worse.bad == pytest.approx(0.3)
+
+
+@pytest.mark.parametrize("recent", [Recent(), Recent(seconds=60, attempts=0, stable_attempts=500)])
+def test_without_traffic_on_both_sides_there_is_no_power_to_tell(recent: Recent) -> None:
+    assert power(POLICY, replace(begin(POLICY), recent=recent)) is None
 
 
 def test_a_version_no_worse_than_stable_is_not_found() -> None:

@@ -8,11 +8,19 @@ from typing import Any
 import pytest
 from tests.unit.core.evidence.streams import Gateway, Rollout, reading, steady
 
-from fairlead.core.evidence.policy import InvalidPolicy, Policy
-from fairlead.core.evidence.record import InvalidRecord, as_json, dump_state, from_json, load_state
+from fairlead.core.evidence.policy import InvalidPolicy, Need, Policy, Shadow
+from fairlead.core.evidence.record import (
+    InvalidRecord,
+    as_json,
+    dump_policy,
+    dump_state,
+    from_json,
+    load_policy,
+    load_state,
+)
 from fairlead.core.evidence.sample import Counters, Sample
 from fairlead.core.evidence.state import VERSION, State
-from fairlead.core.rollout import Verdict, begin, decide
+from fairlead.core.rollout.decide import Verdict, begin, decide
 
 
 def test_what_is_read_back_is_what_was_written() -> None:
@@ -22,6 +30,14 @@ def test_what_is_read_back_is_what_was_written() -> None:
     assert load_state(dump_state(state)) == state
     assert from_json(Policy, json.loads(json.dumps(as_json(policy)))) == policy
     assert from_json(Verdict, json.loads(json.dumps(as_json(verdict)))) == verdict
+
+
+def test_a_shadow_is_read_back_and_a_policy_from_before_there_were_any_has_none() -> None:
+    policy = Policy(shadow=Shadow(20.0, Need(150, 60.0, manual=True)), canary=False)
+    assert load_policy(dump_policy(policy)) == policy
+    assert load_state(dump_state(begin(policy))) == begin(policy)
+    old = {name: value for name, value in as_json(Policy()).items() if name not in ("shadow", "canary")}
+    assert from_json(Policy, old) == Policy()
 
 
 def test_a_broken_number_is_null_and_comes_back_as_one() -> None:
@@ -60,7 +76,7 @@ def test_a_state_stays_below_four_kibibytes_whatever_happened() -> None:
         ("{}", "state: expected every field without a default"),
         ("[]", "state.version: expected 1, got 'nothing'"),
         ("[1,2,99]", "state.version: expected 1, got '99'"),
-        ("[1,1]", "state: expected 21 items, got '2'"),
+        ("[1,1]", "state: expected 22 items, got '2'"),
         ('"x"', "state: expected an object or a list, got 'x'"),
     ],
 )

@@ -9,7 +9,7 @@ from fairlead.core.evidence.policy import Policy
 from fairlead.core.evidence.sample import Counters, Sample
 from fairlead.core.evidence.state import Kind, Recent, Stage, State
 from fairlead.core.evidence.weighing import fast_evidence, split_alpha, stable_keeps, sure_evidence, weigh
-from fairlead.core.rollout import begin
+from fairlead.core.rollout.decide import begin
 
 POLICY = Policy()
 ZERO = Counters()
@@ -128,6 +128,24 @@ def test_requests_of_the_greater_weight_that_are_under_way_are_expected() -> Non
     for sample in samples:
         guarded, open_ = weigh(POLICY, guarded, sample), weigh(POLICY, open_, sample)
     assert fast_evidence(guarded) < 1 < fast_evidence(open_)
+
+
+def test_what_is_scraped_seldom_is_expected_of_the_greater_weight_for_longer() -> None:
+    state = replace(begin(POLICY), floor_percent=50.0, floor_until_seconds=1.0)
+    first = Sample(1000.0, (reading(ZERO, ZERO),))
+    late = Sample(1030.0, (reading(Counters(5, 5), Counters(5, 5), at=1),), stale_seconds=75.0)
+    scraped = weigh(POLICY, weigh(POLICY, state, first), late)
+    direct = weigh(POLICY, weigh(POLICY, state, first), replace(late, stale_seconds=15.0))
+    assert fast_evidence(scraped) <= 1 < fast_evidence(direct), (
+        "half of them failed: what chance at the old weight does"
+    )
+
+
+def test_a_source_without_news_makes_blind_after_its_own_time() -> None:
+    quiet = [Sample(1001.0 + 5 * look, stale_seconds=75.0) for look in range(1, 30)]
+    state = weighed(at(1000), at(1001), *quiet)
+    assert (state.blind_seconds, state.observed_seconds) == (145, 76)
+    assert weighed(at(1000), replace(at(1060), stale_seconds=75.0)).observed_seconds == 60
 
 
 def test_the_limit_is_tested_only_while_stable_keeps_it() -> None:

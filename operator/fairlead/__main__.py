@@ -8,10 +8,9 @@ import asyncio
 import logging
 import os
 import random  # noqa: TID251 -- the one place that draws numbers
-import signal
-import socket
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import kopf
@@ -20,41 +19,57 @@ from aiohttp import web
 from fairlead import __version__
 from fairlead.adapters.clock import SystemClock
 from fairlead.adapters.connection import Connection, connect
-from fairlead.adapters.credentials import metrics_credentials, registry_credentials
+from fairlead.adapters.gateways import HttpGateways, TokenFile
 from fairlead.adapters.kubernetes import KubernetesCluster
-from fairlead.adapters.lease import Elector, LeaseTerms
-from fairlead.adapters.mlflow import MlflowRegistry
-from fairlead.adapters.prometheus import PrometheusMetrics
-from fairlead.api.kinds import OWNED
+from fairlead.adapters.lease import Elector
+from fairlead.api.kinds import MODEL_DEPLOYMENT, OWNED
 from fairlead.cli import replay, simulate
-from fairlead.core.world import Allowed, ModelRule
-from fairlead.render.defaults import RenderDefaults
+from fairlead.from_settings import (
+    allowed,
+    gateway_defaults,
+    lease_terms,
+    mlflow,
+    prometheus,
+    render_defaults,
+    rollout_limits,
+    second_source,
+)
+from fairlead.ports import Cluster
 from fairlead.settings import InvalidSettings, Settings, read_settings
 from fairlead.shell.apply import Applier
 from fairlead.shell.cache import Cache
 from fairlead.shell.dependencies import INTERVAL_SECONDS, Check, Dependencies
+from fairlead.shell.gateways import Gateways
 from fairlead.shell.gather import Frame, Gatherer
 from fairlead.shell.handlers import register, watch
 from fairlead.shell.health import Probes, build_app
-from fairlead.shell.keys import Key
+from fairlead.shell.keys import Key, gateway_key
 from fairlead.shell.logs import configure_logs
 from fairlead.shell.loop import Loop
 from fairlead.shell.models import Models
 from fairlead.shell.queue import WorkQueue
+from fairlead.shell.reports import Reports
 from fairlead.shell.resync import Resync
+from fairlead.shell.rollouts import Rollouts
+from fairlead.shell.signals import told_to_stop
 from fairlead.shell.sweep import Sweep
 from fairlead.shell.telemetry import Telemetry
+from fairlead.shell.telling import Teller
 
 log = logging.getLogger("fairlead")
 
 HTTP_PORT = 8080
+EVIDENCE_TOKEN = "/var/run/secrets/fairlead/evidence/token"  # noqa: S105 -- where it is
+"""The token that gateways know the operator by; projected by the chart."""
 JITTER = 0.2
+READS_JITTER = 0.05
+"""A look at a rollout that comes more than a tenth too early waits with what it saw for the next one."""
 COMMANDS = {"replay": replay.main, "simulate": simulate.main}
 
 
-def spread(seconds: float) -> float:
-    """A delay up to 20 % shorter or longer, so that many keys do not come back at the same moment."""
-    return seconds * (1 + JITTER * (2 * random.random() - 1))  # noqa: S311 -- no secret hangs on it
+def spread(seconds: float, most: float = JITTER) -> float:
+    """A delay a little shorter or longer, so that many keys do not come back at the same moment."""
+    return seconds * (1 + most * (2 * random.random() - 1))  # noqa: S311 -- no secret hangs on it
 
 
 class Operator:
@@ -66,44 +81,87 @@ class Operator:
         clock = SystemClock()
         self._telemetry = Telemetry()
         always = KubernetesCluster(connection, may_write=lambda: True, observe=self._telemetry.requested)
-        self._elector = Elector(always, clock, _terms(settings))
+        self._elector = Elector(always, clock, lease_terms(settings, os.environ))
         cluster = KubernetesCluster(connection, may_write=self._elector.holds, observe=self._telemetry.requested)
-        self._registry = MlflowRegistry(
-            settings.registry.url,
-            clock,
-            authorization=registry_credentials(settings.registry.credentials_dir).authorization,
-            observe=self._telemetry.asked_registry,
-        )
-        self._prometheus = PrometheusMetrics(
-            settings.prometheus.url,
-            authorization=metrics_credentials(settings.prometheus.credentials_dir).authorization,
-        )
+        self._registry = mlflow(settings, clock, self._telemetry.asked_registry)
+        self._prometheus = prometheus(settings)
         self._dependencies = Dependencies(self._checks(), clock, self._telemetry)
         self._cache = Cache()
         self._queue = WorkQueue(clock, jitter=spread)
-        self._resync = Resync(
+        self._resync = self._lists(cluster, clock)
+        self._models = Models(self._registry, self._queue, poll_seconds=settings.registry.poll_seconds, jitter=spread)
+        self._gateways = Gateways(self._queue)
+        self._rollouts = Rollouts(self._cache, rollout_limits(settings))
+        self._evidence = HttpGateways(TokenFile(Path(os.environ.get("EVIDENCE_TOKEN_FILE", EVIDENCE_TOKEN))))
+        self._reports = self._follow_gateways(clock)
+        self._gatherer = Gatherer(
+            self._cache,
+            cluster,
+            self._registry,
+            clock,
+            self._models,
+            gateways=self._gateways,
+            rollouts=self._rollouts,
+            reports=self._reports,
+        )
+        self._sweep = Sweep(self._registry, self._cache, clock)
+        applier = self._writer(cluster, clock)
+        self._teller = self._tell_registry(applier, clock)
+        self._loop = Loop(
+            queue=self._queue,
+            cache=self._cache,
+            gatherer=self._gatherer,
+            applier=applier,
+            clock=clock,
+            telemetry=self._telemetry,
+            frame=self._frame,
+            gone=self._gone,
+            gateways=self._gateways,
+            rollouts=self._rollouts,
+        )
+
+    def _tell_registry(self, applier: Applier, clock: SystemClock) -> Teller:
+        return Teller(
+            cache=self._cache,
+            queue=self._queue,
+            rollouts=self._rollouts,
+            registry=self._registry,
+            applier=applier,
+            clock=clock,
+            allowed=allowed(self._settings),
+            moved=self._models.ask_again,
+        )
+
+    def _writer(self, cluster: Cluster, clock: SystemClock) -> Applier:
+        count = self._telemetry.rollout_counts.count
+        return Applier(self._cache, cluster, self._registry, clock, self._models.ask_again, written=count)
+
+    def _lists(self, cluster: Cluster, clock: SystemClock) -> Resync:
+        return Resync(
             cluster=cluster,
             cache=self._cache,
             queue=self._queue,
             clock=clock,
             telemetry=self._telemetry,
-            namespaces=settings.watch_namespaces,
+            namespaces=self._settings.watch_namespaces,
         )
-        self._models = Models(self._registry, self._queue, poll_seconds=settings.registry.poll_seconds, jitter=spread)
-        self._sweep = Sweep(self._registry, self._cache, clock)
-        self._loop = Loop(
-            queue=self._queue,
-            cache=self._cache,
-            gatherer=Gatherer(self._cache, cluster, self._registry, clock, self._models),
-            applier=Applier(self._cache, cluster, self._registry, clock, self._models.ask_again),
-            clock=clock,
-            telemetry=self._telemetry,
-            frame=self._frame,
-            gone=self._gone,
+
+    def _follow_gateways(self, clock: SystemClock) -> Reports:
+        return Reports(
+            self._evidence,
+            self._queue,
+            clock,
+            self._telemetry,
+            pods=lambda namespace: self._cache.members(gateway_key(namespace)),
+            jitter=partial(spread, most=READS_JITTER),
+            second=second_source(self._settings, self._prometheus, clock, self._telemetry),
         )
 
     def _gone(self, key: Key) -> None:
         self._models.forget(key)
+        self._gatherer.forget(key)
+        if key.kind == MODEL_DEPLOYMENT.kind:
+            self._gateways.gone(key)
         self._sweep.nudge(key)
 
     def _checks(self) -> dict[str, Check]:
@@ -114,18 +172,11 @@ class Operator:
         return {name: check for name, (url, check) in configured.items() if url}
 
     def _frame(self) -> Frame:
-        settings = self._settings
         return Frame(
-            defaults=RenderDefaults(
-                serving_image=settings.serving.image,
-                image_pull_policy=settings.serving.image_pull_policy,
-                registry_pod_url=settings.registry.pod_url or settings.registry.url,
-                baseline_namespaces=settings.pod_security.baseline_namespaces,
-                registry_pod_secret=settings.registry.pod_secret_name,
-                allow_pickle=settings.serving.allow_pickle,
-            ),
-            allowed=_allowed(settings),
-            retirement_grace_seconds=settings.retirement_grace_seconds,
+            defaults=render_defaults(self._settings),
+            gateway=gateway_defaults(self._settings, os.environ),
+            allowed=allowed(self._settings),
+            retirement_grace_seconds=self._settings.retirement_grace_seconds,
             epoch=self._elector.epoch,
             operator_id=self._elector.uid,
         )
@@ -136,7 +187,12 @@ class Operator:
                 yield resource.kind, str((body.get("status") or {}).get("phase", ""))
 
     def _metrics(self) -> bytes:
-        return self._telemetry.render(self._queue, self._phases, leader=self._elector.holds())
+        return self._telemetry.render(
+            self._queue,
+            self._phases,
+            deployments=lambda: self._cache.of_kind(MODEL_DEPLOYMENT.kind),
+            leader=self._elector.holds(),
+        )
 
     async def _serve_http(self) -> web.AppRunner:
         probes = Probes(
@@ -171,8 +227,11 @@ class Operator:
             group.create_task(self._resync.run(spread(self._settings.resync_seconds)), name="resync")
             group.create_task(self._dependencies.run(spread(INTERVAL_SECONDS)), name="dependencies")
             await self._elector.elected.wait()
+            await self._resync.renew(MODEL_DEPLOYMENT)
             group.create_task(self._models.run(), name="models")
+            group.create_task(self._reports.run(), name="reports")
             group.create_task(self._loop.run(self._settings.concurrency), name="loop")
+            group.create_task(self._teller.run(self._elector.uid), name="teller")
             group.create_task(self._sweep.run(self._elector.uid, self._settings.resync_seconds), name="sweep")
 
     async def run(self) -> int:
@@ -185,7 +244,7 @@ class Operator:
         await asyncio.sleep(0)
         ready = asyncio.Event()
         watching = asyncio.create_task(watch(registry, self._settings.watch_namespaces, ready), name="watch")
-        told = asyncio.create_task(_told_to_stop(ready), name="signals")
+        told = asyncio.create_task(told_to_stop(ready), name="signals")
         try:
             done, _ = await asyncio.wait({lead, watching, told}, return_when=asyncio.FIRST_COMPLETED)
             if lead in done:
@@ -201,37 +260,8 @@ class Operator:
                 await asyncio.gather(task, return_exceptions=True)
             await self._registry.close()
             await self._prometheus.close()
+            await self._evidence.close()
             await runner.cleanup()
-
-
-async def _told_to_stop(ready: asyncio.Event) -> None:
-    """Returns at SIGTERM or SIGINT. Takes Kopf's place once it is set up: Kopf gives running tasks five seconds."""
-    await ready.wait()
-    told = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, told.set)
-    await told.wait()
-    log.info("told to stop")
-
-
-def _allowed(settings: Settings) -> Allowed:
-    return Allowed(
-        settings.allowed.images,
-        settings.allowed.secrets,
-        settings.allowed.service_accounts,
-        tuple(ModelRule(rule.namespaces, rule.models) for rule in settings.registry_rules()),
-    )
-
-
-def _terms(settings: Settings) -> LeaseTerms:
-    return LeaseTerms(
-        namespace=os.environ.get("POD_NAMESPACE", "default"),
-        name=settings.lease.name,
-        identity=f"{os.environ.get('POD_NAME', socket.gethostname())}-{os.getpid()}",
-        duration_seconds=settings.lease.duration_seconds,
-        renew_seconds=settings.lease.renew_seconds,
-        retry_seconds=settings.lease.retry_seconds,
-    )
 
 
 def main() -> int:
@@ -254,7 +284,12 @@ def main() -> int:
         return 2
     configure_logs(settings.log_level)
     log.info("starting", extra={"version": __version__, "namespaces": list(settings.watch_namespaces) or "all"})
-    return asyncio.run(Operator(settings, connect(), arguments.port).run())
+    return asyncio.run(_operate(settings, arguments.port))
+
+
+async def _operate(settings: Settings, port: int) -> int:
+    """An operator's whole life. Its HTTP clients belong to the event loop that they are made in."""
+    return await Operator(settings, connect(), port).run()
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ FairleadError
 ├── RetryLater     the outside world is not up to it now: back off and try again
 ├── RegistryError  MLflow's answer, with its reason: becomes a condition, retried
 ├── MetricsError   Prometheus' answer
+├── GatewayError   a gateway pod's answer: counted, and a condition when it stays so
 ├── ReadAgain      what we decided on is no longer what is there: gather again at once
 └── Refused        the API server will not take this object as it is: say so, try again seldom
 """
@@ -39,3 +40,12 @@ class RegistryError(FairleadError):
 
 class MetricsError(FairleadError):
     """Prometheus could not answer, or said no."""
+
+
+class GatewayError(FairleadError):
+    """A gateway pod gave no evidence. `outcome` is a word of `Telemetry`: timeout, unreachable, unauthorized, refused,
+    too_large, invalid, no_token."""
+
+    def __init__(self, outcome: str, message: str) -> None:
+        super().__init__(message)
+        self.outcome = outcome

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
+from fairlead.api.gateway_evidence import PodEvidence
 from fairlead.api.kinds import ResourceType
 from fairlead.api.manifests import Manifest
 
@@ -13,6 +14,10 @@ class Clock(Protocol):
 
     def now(self) -> datetime:
         """Wall-clock time, UTC, for what is written into status."""
+        ...
+
+    def wall_seconds(self) -> float:
+        """Wall-clock time with its fractions, seconds since 1970, for what happens every second."""
         ...
 
     def monotonic(self) -> float:
@@ -119,12 +124,16 @@ class Registry(Protocol):
         """Where an alias points, and who writes it."""
         ...
 
+    async def tag_version(self, model: str, version: str, tags: Mapping[str, str]) -> None:
+        """Write tags on a registered version. ModelVersionNotFound when it is gone."""
+        ...
+
     async def claim_alias(self, model: str, alias: str, writer: str) -> None:
-        """Record on the registered model who writes an alias."""
+        """Record on the registered model who writes an alias. ModelNotFound when it is gone."""
         ...
 
     async def set_alias(self, model: str, alias: str, version: str) -> None:
-        """Let an alias point at a version."""
+        """Let an alias point at a version. ModelVersionNotFound when it is gone."""
         ...
 
 
@@ -133,6 +142,18 @@ class Metrics(Protocol):
 
     async def check(self) -> None:
         """Returns when it answers queries."""
+        ...
+
+    async def gateways(self, namespace: str) -> Mapping[str, PodEvidence]:
+        """What each gateway pod of a namespace said when it was last scraped, by pod."""
+        ...
+
+
+class Gateways(Protocol):
+    """The evidence endpoints of gateway pods. Raises GatewayError."""
+
+    async def read(self, address: str, port: int) -> PodEvidence:
+        """What one pod says now; within a second, or not at all."""
         ...
 
 

@@ -46,6 +46,40 @@ class ServingSettings(_Section):
     """Whether it loads models that were saved with pickle: loading one runs the code in it."""
 
 
+class Resources(_Section):
+    """Requests and limits of a container, as Kubernetes spells them."""
+
+    requests: dict[str, str | int | float] = Field(default_factory=dict)
+    limits: dict[str, str | int | float] = Field(default_factory=dict)
+
+    def rendered(self) -> dict[str, dict[str, str]]:
+        """As a container has them."""
+        given = {"requests": self.requests, "limits": self.limits}
+        return {part: {name: str(value) for name, value in given[part].items()} for part in given if given[part]}
+
+
+class GatewaySettings(_Section):
+    """The gateway that each namespace with ModelDeployments gets."""
+
+    image: str = "localhost/fairlead-gateway:dev"
+    image_pull_policy: Literal["Always", "IfNotPresent", "Never"] = "IfNotPresent"
+    replicas: Annotated[int, Field(ge=1, le=100)] = 2
+    resources: Resources = Resources(requests={"cpu": "100m", "memory": "64Mi"}, limits={"cpu": "2", "memory": "512Mi"})
+    """Of Envoy; the limit on its CPU, rounded up, is the number of its threads."""
+    cluster_role: str = "fairlead-gateway"
+    """What the gateways may read. The operator binds it, unless it watches some namespaces only."""
+    priority_class_name: str = ""
+
+
+class QuerySettings(_Section):
+    """What Prometheus is asked, in PromQL. `{namespace}` stands for the namespace that is asked about."""
+
+    gateway_evidence: Annotated[str, Field(pattern=r"\{namespace\}")] = (
+        '{__name__=~"fairlead_gateway_.+",namespace="{namespace}"}'
+    )
+    """Every series of the namespace's gateways, as they were scraped."""
+
+
 class PrometheusSettings(_Section):
     """Where metrics are asked for."""
 
@@ -53,6 +87,29 @@ class PrometheusSettings(_Section):
     """What comes before `/api/v1`; empty: none."""
     credentials_dir: str = ""
     """Folder with the files `username` and `password`, or `token`; empty: Prometheus is called without credentials."""
+    tls_dir: str = ""
+    """Folder with the files `ca.crt`, `tls.crt` and `tls.key`, of which the last two belong together; empty: the public
+    authorities are trusted, and no certificate is shown."""
+    queries: QuerySettings = QuerySettings()
+    pod_label: Annotated[str, Field(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]*$")] = "pod"
+    """The label by which Prometheus tells the pods of a namespace apart."""
+    stale_seconds: Annotated[float, Field(ge=15, le=600)] = 75
+    """For how long it may have nothing new of a gateway: a bit more than two scrapes."""
+
+
+class MaxConcurrent(_Section):
+    """How many rollouts may be on at a time; absent: any number."""
+
+    cluster: Annotated[int, Field(ge=1)] | None = None
+    namespace: Annotated[int, Field(ge=1)] | None = None
+
+
+class RolloutSettings(_Section):
+    """Brakes for an administrator, against storms."""
+
+    frozen: bool = False
+    """No rollout begins, and none moves. Gateways go on shielding users by themselves."""
+    max_concurrent: MaxConcurrent = MaxConcurrent()
 
 
 class AllowedSettings(_Section):
@@ -86,7 +143,9 @@ class Settings(_Section):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     registry: RegistrySettings = RegistrySettings()
     serving: ServingSettings = ServingSettings()
+    gateway: GatewaySettings = GatewaySettings()
     prometheus: PrometheusSettings = PrometheusSettings()
+    rollouts: RolloutSettings = RolloutSettings()
     allowed: AllowedSettings = AllowedSettings()
     pod_security: PodSecuritySettings = PodSecuritySettings()
     retirement_grace_seconds: Annotated[float, Field(ge=0)] = 30

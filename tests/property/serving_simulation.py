@@ -4,15 +4,17 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from tests.property.simulated import Behaviour, SimulatedCluster, SimulatedPods, selected_revision
-from tests.unit.builders import UID, Body, child_of, revision_of, serving_body, serving_world
+from tests.property.simulated import Behaviour, SimulatedCluster, SimulatedPods
+from tests.unit.builders import UID, Body, child_of, gateway_facts, revision_of, serving_body, serving_world
 
 from fairlead.api.model_deployment import ModelDeploymentStatus, ResolvedModel
 from fairlead.api.observed import owner_uid
+from fairlead.api.traffic import Traffic
 from fairlead.core.effects import Apply, Delete, Effect, Plan, WriteStatus
-from fairlead.core.serving import decide_serving
-from fairlead.core.world import RegistryProblem, ServingWorld, Unanswered
+from fairlead.core.serving.decide import decide_serving
+from fairlead.core.world import GatewayFacts, RegistryProblem, Report, ServingWorld, Unanswered
 from fairlead.errors import Refused
+from fairlead.render.gateway import GATEWAY_SELECTOR
 from fairlead.render.status_patch import render_status_patch
 from fairlead.shell.loop import MOST_EFFECTS
 
@@ -38,6 +40,8 @@ class ServingSimulation:
         self.announced: list[str] = []
         self.settings: dict[str, Any] = {}
         self.requeue: float | None = None
+        self.applied = Traffic()
+        """What the gateway serves: it reads the status some time after it was written, and keeps what it has."""
         self.cluster.put(serving_body(**spec))
 
     # -- what the outside world does
@@ -90,9 +94,10 @@ class ServingSimulation:
         return revision_of(self.body, self.model if isinstance(self.model, ResolvedModel) else None)
 
     def selected(self) -> str:
-        """The revision that the Service selects; empty while there is no Service of ours."""
+        """The revision that users are sent to; empty while there is no Service of ours, or nothing to send them to."""
         service = self.cluster.get("Service", "churn")
-        return selected_revision(service) if service and "selector" in service["spec"] else ""
+        arms = self.status.traffic.arms if self.status.traffic else ()
+        return arms[0].revision if arms and service and "selector" in service["spec"] else ""
 
     def condition(self, kind: str) -> tuple[str, str] | None:
         """Status and reason of a condition."""
@@ -115,8 +120,22 @@ class ServingSimulation:
             now=self.cluster.now,
             epoch=self.epoch,
             refused=refused,
-            **self.settings,
+            **{"gateway": self.gateway(), **self.settings},
         )
+
+    def gateway(self) -> GatewayFacts:
+        """Two pods that serve, and tell, what was last read."""
+        return gateway_facts(Report(self.applied.generation, self.applied.epoch))
+
+    def tick(self, seconds: int) -> None:
+        """Time passes; the gateway reads the status."""
+        self.pods.tick(seconds)
+        traffic = self.status.traffic
+        if traffic and traffic != self.applied:
+            old = (self.applied.epoch, self.applied.generation)
+            assert (traffic.epoch, traffic.generation) > old, "a gateway refuses what is older than what it serves"
+            self.applied = traffic
+            self.cluster.changes += 1
 
     def plan(self) -> Plan:
         """What the operator would do now."""
@@ -163,7 +182,7 @@ class ServingSimulation:
         due = self._due()
         for _ in range(seconds // step):
             before = self.cluster.changes
-            self.pods.tick(step)
+            self.tick(step)
             if self.cluster.changes != before or (due is not None and self.cluster.now >= due):
                 self.reconcile()
                 due = self._due()
@@ -183,7 +202,7 @@ class ServingSimulation:
         if kind == "Deployment":
             self._check_workload(meta["name"], manifest["spec"]["replicas"])
         if kind == "Service" and meta["name"] == "churn":
-            self._check_service(manifest["spec"]["selector"]["fairlead.dev/revision"])
+            self._check_service(manifest["spec"])
 
     def _check_workload(self, name: str, replicas: int) -> None:
         status = self.status
@@ -193,17 +212,10 @@ class ServingSimulation:
         banned = {item.revision for item in status.quarantine} - roles
         assert name not in banned, "I4: a quarantined revision is not tried again"
 
-    def _check_service(self, revision: str) -> None:
-        stable = self.status.stable
-        if stable is not None:
-            assert revision == stable.revision, "the Service follows the pointer, which was written before"
-        ready = {item["metadata"]["name"] for item in self.cluster.of_kind("Deployment") if self._answers(item)}
-        if self.selected() in ready and stable is not None and stable.revision in ready:
-            assert revision in self.pods.ever_ready, "the Service leaves a working revision only for one that was ready"
-
-    @staticmethod
-    def _answers(workload: Body) -> bool:
-        return bool((workload.get("status") or {}).get("readyReplicas"))
+    def _check_service(self, spec: Mapping[str, Any]) -> None:
+        assert spec["selector"] == GATEWAY_SELECTOR, "users reach a model through the gateway alone"
+        traffic = self.status.traffic
+        assert traffic and spec["ports"][0]["targetPort"] == traffic.port, "the gateway was told the port before"
 
     def check_promotion(self, before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> None:
         """A revision becomes stable when it has answered; a lost status takes the marks' word for it."""
@@ -219,7 +231,8 @@ class ServingSimulation:
         roles = {item.revision for item in (status.stable, status.candidate, status.previous) if item}
         assert name not in roles, f"{kind} {name} has a role"
         if kind in ("Deployment", "ControllerRevision"):
-            assert name != self.selected(), "I2: what the Service selects is not deleted"
+            served = {arm.revision for arm in self.applied.arms if arm.weight}
+            assert name not in served, "I2: what a gateway sends requests to is not deleted"
         owner = self.cluster.objects[(kind, name)]["metadata"]["ownerReferences"]
         assert [item["uid"] for item in owner] == [UID], "nothing foreign is deleted"
 

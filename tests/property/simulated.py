@@ -11,7 +11,6 @@ from typing import Any
 
 from tests.unit.builders import NOW, Body, stamp
 
-from fairlead.api.names import LABEL_REVISION
 from fairlead.api.observed import owner_uid
 from fairlead.errors import ReadAgain, Refused
 
@@ -205,8 +204,3 @@ def pod_status(fate: str, age_seconds: float) -> Body:
         text = {"reason": "Unschedulable", "message": "0/1 nodes are available"}
         conditions.append({"type": "PodScheduled", "status": "False", **text})
     return {"phase": "Running", "ready": fate == "ready", "conditions": conditions, "containerStatuses": [container]}
-
-
-def selected_revision(service: Body) -> str:
-    """The revision whose pods a Service selects."""
-    return str(service["spec"]["selector"][LABEL_REVISION])

@@ -23,7 +23,7 @@ def _texts(schema: dict[str, Any]) -> st.SearchStrategy[str]:
     if "pattern" not in schema:
         return _TEXT
     least, most = schema.get("minLength", 0), schema.get("maxLength", 10**6)
-    return st.from_regex(schema["pattern"], fullmatch=True, alphabet="abAB019-._/:@hmsoff").filter(
+    return st.from_regex(schema["pattern"], fullmatch=True, alphabet="abAB019-._/:@hmsoff%").filter(
         lambda text: least <= len(text) <= most
     )
 

@@ -38,7 +38,7 @@ def _history(limit: int) -> Action:
 
 
 def _time(seconds: int) -> Action:
-    return f"{seconds} s", lambda world: world.pods.tick(seconds)
+    return f"{seconds} s", lambda world: world.tick(seconds)
 
 
 def _crash_after(writes: int) -> Action:

@@ -13,7 +13,6 @@ from fairlead.api.names import ANNOTATION_APPLIED
 from fairlead.api.observed import owner_uid
 from fairlead.api.reasons import Reason
 from fairlead.api.training_job import TrainingJobStatus, TrainingPhase
-from fairlead.core.attempts import not_before
 from fairlead.core.effects import (
     Apply,
     ClaimAlias,
@@ -28,7 +27,8 @@ from fairlead.core.effects import (
     TagRun,
     WriteStatus,
 )
-from fairlead.core.training import decide_training
+from fairlead.core.training.attempts import not_before
+from fairlead.core.training.decide import decide_training
 from fairlead.core.world import Alias, LoggedModel, RegistryFacts, RegistryProblem, Run, TrainingWorld, Version
 from fairlead.errors import Refused, RegistryError
 from fairlead.render.status_patch import render_status_patch

@@ -5,9 +5,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from fairlead.api.model_deployment import ModelDeploymentSpec, ResolvedModel
-from fairlead.api.names import LABEL_MODEL_DEPLOYMENT, LABEL_REVISION, attempt_name, revision_name
+from fairlead.api.names import GATEWAY, LABEL_MODEL_DEPLOYMENT, LABEL_REVISION, attempt_name, revision_name
 from fairlead.api.observed import (
     ObservedJob,
+    ObservedWorkload,
     owner_uid,
     parse_job,
     parse_pod,
@@ -15,22 +16,27 @@ from fairlead.api.observed import (
     parse_time,
     parse_workload,
 )
-from fairlead.api.resource import parse_model_deployment, parse_training_job
+from fairlead.api.resource import Meta, parse_meta, parse_model_deployment, parse_training_job
 from fairlead.api.training_job import RunStatus
 from fairlead.core.compare import digest_of, stamped
 from fairlead.core.effects import ObjectRef
+from fairlead.core.gateway import is_gateway_object
 from fairlead.core.world import (
     Allowed,
     Child,
     Children,
+    GatewayFacts,
+    GatewayWorld,
     Registering,
     RegistryFacts,
     RegistryProblem,
+    Report,
     ServingWorld,
     TrainingWorld,
     Unanswered,
 )
-from fairlead.render.defaults import RenderDefaults
+from fairlead.render.defaults import GatewayDefaults, RenderDefaults
+from fairlead.render.gateway import render_gateway
 from fairlead.render.registering import render_registering_job
 from fairlead.render.serving import render_revision, render_template, render_workload, revision_inputs
 
@@ -43,7 +49,17 @@ REGISTERING_UID = "88888888-2222-3333-4444-555555555555"
 DEFAULTS = RenderDefaults(
     serving_image="example/serving:1", image_pull_policy="IfNotPresent", registry_pod_url="http://mlflow:5000"
 )
+GATEWAY_DEFAULTS = GatewayDefaults(
+    image="example/gateway:1",
+    image_pull_policy="IfNotPresent",
+    replicas=2,
+    resources={"requests": {"cpu": "100m", "memory": "64Mi"}, "limits": {"cpu": "2", "memory": "512Mi"}},
+    cluster_role="fairlead-gateway",
+    binds=True,
+    evidence_subject="system:serviceaccount:fairlead:fairlead",
+)
 GRACE_SECONDS = 30.0
+PORT = 10000
 
 
 def stamp(moment: datetime) -> str:
@@ -110,13 +126,20 @@ def serving_world(
     now: datetime = NOW,
     **changes: Any,
 ) -> ServingWorld:
-    """The world of a ModelDeployment with these children and pods; `changes` are further fields of the world."""
+    """The world of a ModelDeployment with these children and pods; `changes` are further fields of the world.
+
+    Its gateway is ready and serves what the status says.
+    """
     children = _children(body, objects)
+    written = (body.get("status") or {}).get("traffic") or {}
+    report = Report(written.get("generation", 0), written.get("epoch", 0))
     fields: dict[str, Any] = {
         "defaults": DEFAULTS,
         "allowed": Allowed(),
         "retirement_grace_seconds": GRACE_SECONDS,
         "epoch": 1,
+        "port": PORT,
+        "gateway": gateway_facts(report),
         **changes,
     }
     return ServingWorld(
@@ -129,6 +152,37 @@ def serving_world(
         now=now,
         **fields,
     )
+
+
+def gateway_facts(report: Report | None = None, *, ready: int = 2, of: int = 2, **changes: Any) -> GatewayFacts:
+    """A gateway with so many ready pods, each of which tells the same; `changes` are further fields of the facts."""
+    pods = tuple(parse_pod(pod_body(name=f"gateway-{number}", ready=number < ready)) for number in range(of))
+    workload = ObservedWorkload(GATEWAY, current=True, replicas=of, ready=ready, refusal="")
+    told = {pod.name: report for pod in pods if pod.ready and report}
+    return GatewayFacts(**{"workload": workload, "pods": pods, "reports": told, **changes})
+
+
+def gateway_world(*owners: Meta, objects: Sequence[Body] = (), **changes: Any) -> GatewayWorld:
+    """The world of a gateway with these objects; of one ModelDeployment, `churn`, when no owner is named."""
+    children = {
+        ObjectRef(item["kind"], item["metadata"]["name"]): Child(item, item["metadata"]["uid"], is_gateway_object(item))
+        for item in objects
+    }
+    owners = owners or (parse_meta(serving_body()),)
+    return GatewayWorld(
+        **{"namespace": "team", "owners": owners, "children": children, "defaults": GATEWAY_DEFAULTS, **changes}
+    )
+
+
+def owner(name: str, uid: str) -> Meta:
+    """A ModelDeployment that needs a gateway."""
+    return Meta(name, "team", uid, 1, deleting=False)
+
+
+def gateway_objects(*owners: Meta, defaults: GatewayDefaults = GATEWAY_DEFAULTS) -> list[Body]:
+    """The gateway's objects as the API server keeps them."""
+    made = render_gateway("team", owners or (parse_meta(serving_body()),), defaults)
+    return [{**item, "metadata": {**item["metadata"], "uid": f"uid-{item['kind']}"}} for item in map(stamped, made)]
 
 
 def _registering(job: ObservedJob | None, pods: Sequence[Body]) -> Registering | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).parents[2]
-PACKAGES = ("operator/fairlead", "serving/fairlead_serving")
+PACKAGES = ("operator/fairlead", "serving/fairlead_serving", "serving/fairlead_gateway")
 MAX_MODULE_LINES = 300
 MAX_FUNCTION_LINES = 50
 
@@ -44,14 +44,18 @@ def test_every_import_goes_the_way_that_the_contracts_allow() -> None:
         ("operator/fairlead/api/model.py", "import fairlead.ports", "layers"),
         ("operator/fairlead/ports.py", "import fairlead.adapters.kubernetes", "layers"),
         ("operator/fairlead/adapters/clock.py", "import fairlead.shell.loop", "layers"),
-        ("operator/fairlead/core/serving.py", "import fairlead.ports", "core and render stand on api alone"),
+        ("operator/fairlead/core/serving/decide.py", "import fairlead.ports", "core and render stand on api alone"),
         ("operator/fairlead/render/pods.py", "import fairlead.settings", "core and render stand on api alone"),
-        ("operator/fairlead/core/training.py", "import time", "core and render do no input or output"),
+        ("operator/fairlead/core/training/decide.py", "import time", "core and render do no input or output"),
         ("operator/fairlead/core/compare.py", "import random", "core and render do no input or output"),
         ("operator/fairlead/render/serving.py", "import httpx", "core and render do no input or output"),
         ("operator/fairlead/api/crd.py", "from pathlib import Path", "core and render do no input or output"),
         ("operator/fairlead/adapters/kubernetes.py", "import kopf", "only the handlers"),
-        ("operator/fairlead/__init__.py", "import fairlead_serving", "operator and model server share nothing"),
+        (
+            "operator/fairlead/__init__.py",
+            "import fairlead_serving",
+            "operator, model server and gateway share nothing",
+        ),
     ],
 )
 def test_a_forbidden_import_breaks_its_contract(tmp_path: Path, module: str, statement: str, contract: str) -> None:
@@ -142,7 +146,7 @@ def test_in_the_operator_only_adapters_ask_for_the_time() -> None:
     asked = [
         f"{path}:{node.lineno}"
         for path in SOURCES
-        if "adapters" not in path.parts and "fairlead_serving" not in path.parts
+        if not {"adapters", "fairlead_serving", "fairlead_gateway"} & set(path.parts)
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
         if (node.value.id, node.attr) in TIME

@@ -37,9 +37,15 @@ def test_the_default_lease_is_renewed_in_time() -> None:
         ("logLevel: loud", "logLevel", "'loud'"),
         ("allowed: {images: 7}", "allowed.images", "7"),
         ("serving: {imagePullPolicy: Sometimes}", "serving.imagePullPolicy", "'Sometimes'"),
+        ("gateway: {replicas: 0}", "gateway.replicas", "0"),
+        ("gateway: {resources: {limit: {cpu: 1}}}", "gateway.resources.limit", "{'cpu': 1}"),
         ("resyncSeconds: 1", "resyncSeconds", "1"),
         ("retirementGraceSeconds: -1", "retirementGraceSeconds", "-1"),
         ("prometheus: {uri: http://p}", "prometheus.uri", "'http://p'"),
+        ("prometheus: {queries: {gatewayEvidence: up}}", "prometheus.queries.gatewayEvidence", "'up'"),
+        ("prometheus: {queries: {other: up}}", "prometheus.queries.other", "'up'"),
+        ("prometheus: {podLabel: a-b}", "prometheus.podLabel", "'a-b'"),
+        ("prometheus: {staleSeconds: 5}", "prometheus.staleSeconds", "5"),
         ("lease: {renewSeconds: 0}", "lease.renewSeconds", "0"),
         ("podSecurity: {baselineNamespaces: [1]}", "podSecurity.baselineNamespaces.0", "1"),
     ],
@@ -96,3 +102,8 @@ def test_without_rules_a_namespace_has_the_registry_to_itself_or_its_own_prefix(
 def test_a_rule_that_names_no_model_is_refused() -> None:
     with pytest.raises(InvalidSettings, match=r"registry\.allow\.0\.models"):
         parse_settings("registry: {allow: [{namespaces: [a], models: []}]}", "x")
+
+
+def test_resources_are_rendered_as_text_and_what_is_empty_is_left_out() -> None:
+    found = parse_settings("gateway: {resources: {limits: {cpu: 2, memory: 1Gi}, requests: {}}}", "x")
+    assert found.gateway.resources.rendered() == {"limits": {"cpu": "2", "memory": "1Gi"}}

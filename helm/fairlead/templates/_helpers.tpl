@@ -34,21 +34,49 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- if ge (int .Values.lease.renewSeconds) (int .Values.lease.durationSeconds) -}}
 {{- fail (printf "lease.renewSeconds: expected less than lease.durationSeconds (%v), got %v" .Values.lease.durationSeconds .Values.lease.renewSeconds) -}}
 {{- end -}}
-{{- $settings := pick .Values "watchNamespaces" "logLevel" "registry" "serving" "prometheus" "allowed" "podSecurity" "retirementGraceSeconds" "resyncSeconds" "concurrency" "lease" -}}
+{{- $settings := pick .Values "watchNamespaces" "logLevel" "registry" "serving" "gateway" "prometheus" "rollouts" "allowed" "podSecurity" "retirementGraceSeconds" "resyncSeconds" "concurrency" "lease" -}}
 {{- range $section := list "registry" "prometheus" -}}
 {{- $given := index $.Values $section -}}
-{{- $told := omit $given "credentialsSecretName" -}}
+{{- $told := omit $given "credentialsSecretName" "tlsSecretName" -}}
 {{- if $given.credentialsSecretName -}}
 {{- $told = set $told "credentialsDir" (include "fairlead.credentialsDir" $section) -}}
 {{- end -}}
+{{- if $given.tlsSecretName -}}
+{{- $told = set $told "tlsDir" (include "fairlead.tlsDir" $section) -}}
+{{- end -}}
 {{- $settings = set $settings $section $told -}}
 {{- end -}}
+{{- $gateway := set (omit .Values.gateway "networkPolicy") "clusterRole" (include "fairlead.gatewayRole" .) -}}
+{{- $settings = set $settings "gateway" $gateway -}}
 {{- toYaml $settings -}}
+{{- end -}}
+
+{{- /* What a namespace's gateway may read, and the names under which the operator makes its objects. */ -}}
+{{- define "fairlead.gatewayRole" -}}
+{{ include "fairlead.fullname" . }}-gateway
+{{- end -}}
+
+{{- define "fairlead.gatewayRules" -}}
+- apiGroups: [fairlead.dev]
+  resources: [modeldeployments]
+  verbs: [get, list, watch]
+- apiGroups: [discovery.k8s.io]
+  resources: [endpointslices]
+  verbs: [get, list, watch]
+{{- end -}}
+
+{{- define "fairlead.gatewaySelector" -}}
+app.kubernetes.io/name: fairlead-gateway
+app.kubernetes.io/component: gateway
 {{- end -}}
 
 {{- /* The operator reads files there, and reads them anew when the Secret changes: it has no verb on Secrets. */ -}}
 {{- define "fairlead.credentialsDir" -}}
 /run/secrets/fairlead-{{ . }}
+{{- end -}}
+
+{{- define "fairlead.tlsDir" -}}
+/run/secrets/fairlead-{{ . }}-tls
 {{- end -}}
 
 {{- /* What the operator may do where it watches. No Secret, no pods/log, nothing with a wildcard. */ -}}
@@ -71,6 +99,23 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 - apiGroups: [""]
   resources: [pods]
   verbs: [get, list, watch]
+# Each namespace's gateway. The operator may bind what a gateway reads, and nothing else; where the namespaces are
+# named, the chart has bound it.
+- apiGroups: [""]
+  resources: [serviceaccounts]
+  verbs: [get, list, watch, create, patch]
+- apiGroups: [policy]
+  resources: [poddisruptionbudgets]
+  verbs: [get, list, watch, create, patch]
+- apiGroups: [rbac.authorization.k8s.io]
+  resources: [rolebindings]
+  verbs: [get, list, watch{{ if not .Values.watchNamespaces }}, create, patch{{ end }}]
+{{- if not .Values.watchNamespaces }}
+- apiGroups: [rbac.authorization.k8s.io]
+  resources: [clusterroles]
+  resourceNames: [{{ include "fairlead.gatewayRole" . }}]
+  verbs: [bind]
+{{- end }}
 - apiGroups: [""]
   resources: [events]
   verbs: [create, get, list, patch]

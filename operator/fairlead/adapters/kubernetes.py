@@ -21,6 +21,7 @@ _JSON_PATCH = "application/json-patch+json"
 _MERGE_PATCH = "application/merge-patch+json"
 _PAGE = 500
 _MESSAGE_LIMIT = 1024
+OPERATOR_AGENT = "fairlead-operator"
 
 Observe = Callable[[str, int], None]
 """Called with verb and status code of each request; 0 when there was no answer."""
@@ -57,8 +58,11 @@ def raise_for(response: httpx.Response) -> None:
 class KubernetesCluster:
     """Implements ports.Cluster. `may_write` is asked before every write: a deposed leader must not."""
 
-    def __init__(self, connection: Connection, *, may_write: Callable[[], bool], observe: Observe) -> None:
+    def __init__(
+        self, connection: Connection, *, may_write: Callable[[], bool], observe: Observe, agent: str = OPERATOR_AGENT
+    ) -> None:
         self._connection = connection
+        self._agent = agent
         self._may_write = may_write
         self._observe = observe
 
@@ -75,7 +79,7 @@ class KubernetesCluster:
         """One request; RetryLater when there is no answer. The answer may be an error: see raise_for."""
         if method != "GET" and not self._may_write():
             raise RetryLater("this process does not hold the lease")
-        headers = {"Content-Type": content_type, "User-Agent": "fairlead-operator"}
+        headers = {"Content-Type": content_type, "User-Agent": self._agent}
         if token := self._connection.authorization():
             headers["Authorization"] = token
         content = None if body is None else json.dumps(body)

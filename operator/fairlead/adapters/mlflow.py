@@ -26,7 +26,7 @@ from fairlead.adapters.mlflow_answers import (
 )
 from fairlead.adapters.mlflow_http import TIMEOUT_SECONDS, MlflowHttp, Observe
 from fairlead.api.reasons import Reason
-from fairlead.core.training_status import TAG_ATTEMPT, TAG_DIGEST, TAG_GATE, TAG_OPERATOR, TAG_UID, writer_tag
+from fairlead.core.training.status import TAG_ATTEMPT, TAG_DIGEST, TAG_GATE, TAG_OPERATOR, TAG_UID, writer_tag
 from fairlead.errors import RegistryError
 from fairlead.ports import Clock
 
@@ -260,13 +260,32 @@ class MlflowRegistry:
             return False
         return TAG_UID in tags_of(field_of(found, path, "model_version"), path)
 
+    async def tag_version(self, model: str, version: str, tags: Mapping[str, str]) -> None:
+        """Write tags, one request each: MLflow has no other way."""
+        path = "/model-versions/set-tag"
+        try:
+            for key, value in tags.items():
+                await self._call("POST", path, name=model, version=version, key=key, value=value[:_TAG_LIMIT])
+        except Missing as error:
+            raise _no_version(model, version) from error
+
     async def claim_alias(self, model: str, alias: str, writer: str) -> None:
         """Record who writes an alias, as a tag of the registered model."""
-        await self._call("POST", "/registered-models/set-tag", name=model, key=writer_tag(alias), value=writer)
+        try:
+            await self._call("POST", "/registered-models/set-tag", name=model, key=writer_tag(alias), value=writer)
+        except Missing as error:
+            raise RegistryError(Reason.MODEL_NOT_FOUND, f"MLflow has no registered model {model} any more") from error
 
     async def set_alias(self, model: str, alias: str, version: str) -> None:
         """Move an alias."""
-        await self._call("POST", "/registered-models/alias", name=model, alias=alias, version=version)
+        try:
+            await self._call("POST", "/registered-models/alias", name=model, alias=alias, version=version)
+        except Missing as error:
+            raise _no_version(model, version) from error
+
+
+def _no_version(model: str, version: str) -> RegistryError:
+    return RegistryError(Reason.MODEL_VERSION_NOT_FOUND, f"MLflow has no version {version} of {model} any more")
 
 
 def _tags(tags: Mapping[str, str]) -> list[dict[str, str]]:

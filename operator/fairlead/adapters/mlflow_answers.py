@@ -50,8 +50,11 @@ class MlflowAlias:
     trained: bool = False
 
 
-class Missing(Exception):
-    """MLflow knows no such thing."""
+class Missing(RegistryError):
+    """MLflow knows no such thing. Who asks says what was missing; elsewhere it has vanished meanwhile: retried."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(Reason.REGISTRY_UNAVAILABLE, f"MLflow no longer knows what {path} is about")
 
 
 async def read_body(response: httpx.Response) -> bytes:

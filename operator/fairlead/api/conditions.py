@@ -2,7 +2,7 @@
 
 `Ready`, `Reconciling` and `Stalled` mean what kstatus and Argo CD read in them; `Reconciling` and `Stalled` are there
 only while True. `RolledOut` says whether what the spec asks for is what serves; `ModelResolved` whether the registry
-knows the model asked for.
+knows the model asked for; `Programmed` (the Gateway API's word) whether the gateway does what `status.traffic` says.
 """
 
 from collections.abc import Sequence
@@ -24,6 +24,7 @@ class ConditionType(StrEnum):
     STALLED = "Stalled"
     ROLLED_OUT = "RolledOut"
     MODEL_RESOLVED = "ModelResolved"
+    PROGRAMMED = "Programmed"
 
 
 class ConditionStatus(StrEnum):
@@ -48,9 +49,10 @@ class Condition(ApiModel):
 _NEVER = datetime(1, 1, 1, tzinfo=UTC)
 
 
-def condition(kind: ConditionType, holds: bool, reason: Reason, message: str = "") -> Condition:
-    """A condition without its times; `merge_conditions` fills them in."""
-    status = ConditionStatus.TRUE if holds else ConditionStatus.FALSE
+def condition(kind: ConditionType, holds: bool | None, reason: Reason, message: str = "") -> Condition:
+    """A condition without its times; `merge_conditions` fills them in. `holds` None: nobody knows."""
+    known = ConditionStatus.TRUE if holds else ConditionStatus.FALSE
+    status = ConditionStatus.UNKNOWN if holds is None else known
     return Condition(
         type=kind.value, status=status, reason=reason.value, message=message[:2048], last_transition_time=_NEVER
     )

@@ -92,6 +92,7 @@ MODEL_DEPLOYMENT = Kind(
         Column("Version", ".status.stable.modelVersion", description="The registered version that serves"),
         Column("Stable", ".status.stable.revision", description="The revision that serves"),
         Column("Candidate", ".status.candidate.revision", description="The revision that is coming up"),
+        Column("Weight", ".status.evidence.weight", "number", description="The candidate's share, in percent"),
         Column("Phase", ".status.phase"),
         Column("Ready", f"{_READY}.status"),
         Column("Reason", f"{_ROLLED_OUT}.reason", description="Why what is asked for does not serve yet"),

@@ -38,6 +38,9 @@ CHILDREN = (
     ResourceType("Service", "v1", "services"),
     ResourceType("Job", "batch/v1", "jobs"),
     ResourceType("Pod", "v1", "pods"),
+    ResourceType("ServiceAccount", "v1", "serviceaccounts"),
+    ResourceType("RoleBinding", "rbac.authorization.k8s.io/v1", "rolebindings"),
+    ResourceType("PodDisruptionBudget", "policy/v1", "poddisruptionbudgets"),
 )
 OWNED = (MODEL_DEPLOYMENT, TRAINING_JOB)
 WATCHED = (*OWNED, *CHILDREN)

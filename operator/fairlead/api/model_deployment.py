@@ -2,13 +2,15 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
 from fairlead.api.conditions import Condition
 from fairlead.api.model import ATOMIC, ApiModel, cel, list_map, validated
 from fairlead.api.pod import Container, Gpu, Resources
+from fairlead.api.rollout import DEFAULT_STEPS, Canary, Checks, Guard, Shadow
+from fairlead.api.rollout_status import Evidence, HistoryEntry, LastRequest
 from fairlead.api.scalars import (
     AliasName,
     Duration,
@@ -19,6 +21,7 @@ from fairlead.api.scalars import (
     Quantity,
     UrlPath,
 )
+from fairlead.api.traffic import Protocol, Traffic
 from fairlead.api.workload import PodFields
 
 UNVERIFIED = "unverified"
@@ -30,7 +33,15 @@ class DeploymentPhase(StrEnum):
 
     STARTING = "Starting"
     STABLE = "Stable"
+    SHADOW = "Shadow"
+    CANARY = "Canary"
+    BRAKED = "Braked"
+    HELD = "Held"
+    AWAITING_APPROVAL = "AwaitingApproval"
+    GUARD = "Guard"
+    PAUSED = "Paused"
     ROLLED_BACK = "RolledBack"
+    INCONCLUSIVE = "Inconclusive"
     FAILED = "Failed"
 
 
@@ -47,6 +58,9 @@ class ModelRef(ApiModel):
     name: ModelName = Field(description="Name of the registered model in MLflow.")
     alias: AliasName | None = Field(None, description="The alias to follow.")
     version: ModelVersionNumber | None = Field(None, description='The version to serve, as a string: "3".')
+    promote_alias: Annotated[str, Field(pattern=r"^([A-Za-z][-A-Za-z0-9_]*)?$", max_length=100)] | None = Field(
+        None, description="The alias that moves to a version whose guard has passed; champion when absent, empty: none."
+    )
 
 
 _TAKEN_BY_THE_BUILTIN_SERVER = "^([A-Z]+_NUM_THREADS|MAX_[A-Z_]+|[A-Z_]+_SECONDS|LOG_LEVEL|TZ)$"
@@ -75,7 +89,7 @@ class ServingContainer(Container):
     )
     image: ImageReference | None = Field(None, description="The image. With `model`, it finds the model's files.")
     port: Annotated[int, Field(ge=1, le=65535)] | None = Field(None, description="Its port; 8080 when absent.")
-    protocol: Literal["http", "grpc"] | None = Field(None, description="What it speaks; http when absent.")
+    protocol: Protocol | None = Field(None, description="What it speaks; http when absent.")
     readiness_path: UrlPath | None = Field(
         None, description="HTTP path that answers 2xx when ready. Absent: the port is open (http), gRPC health (grpc)."
     )
@@ -84,8 +98,26 @@ class ServingContainer(Container):
 
 
 class Rollout(ApiModel):
-    """How a new revision replaces the one that serves."""
+    """How a new revision replaces the one that serves: with `shadow` after it has answered copies of requests, in steps
+    with `canary`, else at once when it is ready."""
 
+    shadow: Shadow | None = Field(
+        None,
+        description="It gets copies of requests first; {} for the defaults. Not where a request that is made twice "
+        "does harm. Absent: no copies.",
+    )
+    canary: Canary | None = Field(
+        None, description="It gets live traffic in steps; {} for the default ones. Absent: all of it once it is ready."
+    )
+    checks: Checks = Field(
+        default_factory=Checks, description="What it has to keep.", json_schema_extra={"default": {}}
+    )
+    guard: Guard = Field(
+        default_factory=Guard, description="What follows the last step.", json_schema_extra={"default": {}}
+    )
+    hold_deadline: DurationOrOff = Field(
+        "24h", description='How long a rollout waits for evidence before it ends without a verdict; "off": for ever.'
+    )
     pending_deadline: DurationOrOff = Field(
         "15m", description='How long pods may wait for room in the cluster; "off" (in quotes): for ever.'
     )
@@ -94,9 +126,21 @@ class Rollout(ApiModel):
         description='How long a new revision, its pods on nodes, may take to be ready; "off" (in quotes): for ever.',
     )
 
+    @property
+    def is_earned(self) -> bool:
+        """Whether a new revision is judged before it has all of the traffic."""
+        return self.canary is not None or self.shadow is not None
+
+    @property
+    def first_percent(self) -> int:
+        """The share, of copies or of requests, that a new revision gets first."""
+        if self.shadow:
+            return self.shadow.percent
+        return ((self.canary and self.canary.steps) or DEFAULT_STEPS)[0].weight
+
 
 class ModelDeploymentSpec(PodFields):
-    """What to serve. Everything but replicas, rollout and revisionHistoryLimit is part of the revision."""
+    """What to serve. Not part of the revision: replicas, requestTimeout, paused, rollout, revisionHistoryLimit."""
 
     model_config = validated(
         cel(
@@ -110,6 +154,11 @@ class ModelDeploymentSpec(PodFields):
     gpu: Gpu | None = Field(None, description="GPUs of one pod.")
     shared_memory: Quantity | None = Field(None, description="Size of /dev/shm; the container runtime's when absent.")
     replicas: Annotated[int, Field(ge=1, le=1000)] = Field(1, description="Pods for all of the traffic.")
+    request_timeout: DurationOrOff = Field(
+        "60s",
+        description='How long a request may take, its answer included; "off" (in quotes): for ever, as streams need.',
+    )
+    paused: bool = Field(False, description="No revision comes up and no share moves; what serves is kept up.")
     rollout: Rollout = Field(
         default_factory=Rollout,
         description="How a new revision replaces the old one.",
@@ -140,6 +189,7 @@ class QuarantinedRevision(ApiModel):
     revision: str = Field(description="Its name.")
     reason: str = Field(description="Why.")
     message: str = Field("", description="What was seen.")
+    digest: str = Field("", description="The model's digest when every revision with these files is meant; else empty.")
     since: datetime = Field(description="When.")
 
 
@@ -160,33 +210,13 @@ class Policy(ApiModel):
     revision_history_limit: int = Field(description="As revisionHistoryLimit.")
 
 
-class Arm(ApiModel):
-    """A share of the traffic."""
-
-    revision: str = Field(description="Who gets it.")
-    role: Literal["stable"] = Field("stable", description="In which role.")
-    weight: int = Field(description="How much, in percent.")
-
-
-class Traffic(ApiModel):
-    """Where requests go."""
-
-    schema_: int = Field(1, alias="schema", description="Version of this structure.")
-    epoch: int = Field(0, description="The leadership (transitions of the Lease) that wrote this.")
-    generation: int = Field(0, description="Grows with each change of the arms.")
-    arms: Annotated[tuple[Arm, ...], Field(json_schema_extra=ATOMIC)] = Field(
-        (), description="The shares; they add up to 100, or there is none."
-    )
-    unavailable_reason: str = Field("", description="Why there is none.")
-
-
 class ModelDeploymentStatus(ApiModel):
     """What the operator saw and did."""
 
     observed_generation: int = Field(0, description="The generation that this status speaks of.")
     phase: DeploymentPhase | None = Field(None, description="Where it stands.")
     conditions: Annotated[tuple[Condition, ...], Field(json_schema_extra=list_map("type"))] = Field(
-        (), description="Ready, RolledOut, ModelResolved; Reconciling or Stalled while they hold."
+        (), description="Ready, RolledOut, ModelResolved, Programmed; Reconciling or Stalled while they hold."
     )
     policy: Policy | None = Field(None, description="The limits in force.")
     model: ResolvedModel | None = Field(None, description="What the registry last said.")
@@ -196,6 +226,14 @@ class ModelDeploymentStatus(ApiModel):
     traffic: Traffic | None = Field(None, description="Where requests go.")
     quarantine: Annotated[tuple[QuarantinedRevision, ...], Field(json_schema_extra=list_map("revision"))] = Field(
         (), description="Revisions that are not tried again; the last 50."
+    )
+    evidence: Evidence | None = Field(None, description="The rollout that is on.")
+    history: Annotated[tuple[HistoryEntry, ...], Field(json_schema_extra=ATOMIC)] = Field(
+        (), description="Rollouts that have ended, the last 10, the newest at the end."
+    )
+    last_request: LastRequest | None = Field(None, description="What somebody last asked for.")
+    refresh: str = Field(
+        "", description="Nonce of the last refresh: an input of every revision since, so that it is rendered anew."
     )
     selector: str = Field("", description="Selects the serving pods, for autoscalers.")
     replicas: int = Field(0, description="Serving pods, for autoscalers.")

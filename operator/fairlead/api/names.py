@@ -22,6 +22,16 @@ ANNOTATION_APPLIED = f"{GROUP}/applied"
 ANNOTATION_ROLE = f"{GROUP}/role"
 """On a ControllerRevision: stable, candidate or previous. Repaired from status; read only when a status was lost."""
 
+ANNOTATION_QUARANTINE = f"{GROUP}/quarantine"
+"""On a ControllerRevision that is not tried again: why, in one word. Read only when a status was lost."""
+
+ANNOTATION_REQUEST = f"{GROUP}/request"
+"""On a ModelDeployment: `<verb>@<revision>#<nonce>`, what somebody asks for beside the spec. Never deleted."""
+
+GATEWAY = "fairlead-gateway"
+"""The name of a gateway's objects, and the label of its name by which Services and the operator find its pods."""
+GATEWAY_COMPONENT = "gateway"
+
 MANAGED_BY = "fairlead"
 MANAGED_SELECTOR = f"{LABEL_MANAGED_BY}={MANAGED_BY}"
 RESERVED_PREFIXES = (f"{GROUP}/", "app.kubernetes.io/")

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from fairlead.api.manifests import Manifest
-from fairlead.api.names import ANNOTATION_ROLE, LABEL_REVISION
+from fairlead.api.names import ANNOTATION_QUARANTINE, ANNOTATION_ROLE, LABEL_REVISION
 
 _TEXT_LIMIT = 1024
 
@@ -71,6 +71,8 @@ class ObservedWorkload:
     replicas: int
     ready: int
     refusal: str
+    wanted: int = 1
+    """What its spec asks for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,8 @@ class ObservedRevision:
     role: str
     inputs: Mapping[str, Any]
     template: Manifest
+    quarantine: str = ""
+    """Why it is not tried again, in one word."""
 
 
 def _container(status: Mapping[str, Any], limits: Mapping[str, Mapping[str, Any]]) -> ObservedContainer:
@@ -157,6 +161,7 @@ def parse_workload(body: Mapping[str, Any]) -> ObservedWorkload:
         replicas=status.get("replicas", 0),
         ready=status.get("readyReplicas", 0),
         refusal=refusals[0] if refusals else "",
+        wanted=(body.get("spec") or {}).get("replicas", 1),
     )
 
 
@@ -188,6 +193,7 @@ def parse_revision(body: Mapping[str, Any]) -> ObservedRevision:
         role=(meta.get("annotations") or {}).get(ANNOTATION_ROLE, ""),
         inputs=data.get("inputs") or {},
         template=data.get("template") or {},
+        quarantine=(meta.get("annotations") or {}).get(ANNOTATION_QUARANTINE, ""),
     )
 
 

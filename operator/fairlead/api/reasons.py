@@ -7,7 +7,9 @@ the others are being worked on or retried (condition Reconciling).
 from enum import StrEnum
 
 from fairlead.api.explanation import Explanation
+from fairlead.api.gateway_reasons import EXPLAINED_GATEWAY
 from fairlead.api.rollout_reasons import EXPLAINED_ROLLOUT
+from fairlead.api.training_reasons import EXPLAINED_TRAINING
 
 
 class Reason(StrEnum):
@@ -18,6 +20,12 @@ class Reason(StrEnum):
     ROLLED_OUT = "RolledOut"
     SCALING = "Scaling"
     PODS_NOT_READY = "PodsNotReady"
+    PROGRAMMED = "Programmed"
+    GATEWAY_PENDING = "GatewayPending"
+    GATEWAY_REJECTED = "GatewayRejected"
+    GATEWAY_UNREACHABLE = "GatewayUnreachable"
+    GATEWAY_NOT_READY = "GatewayNotReady"
+    PORTS_EXHAUSTED = "PortsExhausted"
     MODEL_RESOLVED = "ModelResolved"
     MODEL_NOT_FOUND = "ModelNotFound"
     MODEL_ALIAS_NOT_FOUND = "ModelAliasNotFound"
@@ -68,8 +76,16 @@ class Reason(StrEnum):
     JOB_DELETED = "JobDeleted"
     MANIFEST_FAILED = "ManifestFailed"
     ALIAS_CONFLICT = "AliasConflict"
+    PAUSED = "Paused"
+    ROLLOUTS_FROZEN = "RolloutsFrozen"
+    AWAITING_APPROVAL = "AwaitingApproval"
     STEP_PASSED = "StepPassed"
     TOO_FEW_REQUESTS = "TooFewRequests"
+    GUARDED = "Guarded"
+    ROLLOUTS_LIMITED = "RolloutsLimited"
+    PROMOTED = "Promoted"
+    SUPERSEDED = "Superseded"
+    ABORTED = "Aborted"
     NO_EVIDENCE = "NoEvidence"
     ERRORS_ABOVE_STABLE = "ErrorsAboveStable"
     ERRORS_ABOVE_LIMIT = "ErrorsAboveLimit"
@@ -222,64 +238,6 @@ EXPLAINED: dict[Reason, Explanation] = {
         "Correct the field it names.",
         stalls=True,
     ),
-    Reason.PENDING: Explanation("The training pod has not started.", "Wait; the message says what is missing."),
-    Reason.TRAINING: Explanation("The trainer runs.", "Wait."),
-    Reason.RETRYING: Explanation(
-        "An attempt has failed, and the next one starts after a pause: 10 s, doubling, at most 5 minutes.",
-        "Wait, or read in the message why the attempt failed.",
-    ),
-    Reason.SUSPENDED: Explanation("spec.suspend is set: no trainer runs.", "Set spec.suspend to false to go on."),
-    Reason.GATING: Explanation("The trainer has ended well; its metrics are being held against the gate.", "Wait."),
-    Reason.REGISTERING: Explanation("The gate has passed; the model is being registered.", "Wait."),
-    Reason.SUCCEEDED: Explanation("The model is registered and the alias points at it.", "Nothing."),
-    Reason.TRAINER_SUCCEEDED: Explanation("An attempt's trainer has ended with exit code 0.", "Nothing."),
-    Reason.TRAINER_FAILED: Explanation(
-        "The trainer exited with an error. The message gives its exit code and last lines.",
-        "Mend the trainer; delete the TrainingJob and apply it again.",
-        stalls=True,
-    ),
-    Reason.RUN_DEADLINE_EXCEEDED: Explanation(
-        "The trainers of all attempts together have run for longer than policy.runDeadline. The Job is deleted.",
-        "Make the training shorter, or raise policy.runDeadline; delete the TrainingJob and apply it again.",
-        stalls=True,
-    ),
-    Reason.NO_MODEL_LOGGED: Explanation(
-        "The trainer ended well but logged no model in its MLflow run, or none of the name register.artifact.",
-        "Log the model (for scikit-learn: mlflow.sklearn.log_model) in the run of MLFLOW_RUN_ID.",
-        stalls=True,
-    ),
-    Reason.AMBIGUOUS_MODEL: Explanation(
-        "The trainer logged more than one model in its MLflow run, or several of the name register.artifact.",
-        "Log one model in the run, or name one in register.artifact.",
-        stalls=True,
-    ),
-    Reason.METRIC_MISSING: Explanation(
-        "The trainer ended well, but a metric of the gate is not in its MLflow run.",
-        "Log the metric in the run of MLFLOW_RUN_ID, or correct gate.rules.",
-        stalls=True,
-    ),
-    Reason.METRIC_NOT_FINITE: Explanation(
-        "A metric of the gate is not a number, or infinite.", "Look at the training: it has diverged.", stalls=True
-    ),
-    Reason.GATE_FAILED: Explanation(
-        "A metric is outside the bounds of the gate. Nothing was registered; the message gives the numbers.",
-        "Train a better model, or correct gate.rules.",
-        stalls=True,
-    ),
-    Reason.JOB_DELETED: Explanation(
-        "Someone deleted the Job after its trainer had run. It counts as a failed attempt.",
-        "Delete the TrainingJob and apply it again.",
-        stalls=True,
-    ),
-    Reason.MANIFEST_FAILED: Explanation(
-        "The registering pod could not hash the logged model's files. Nothing is registered without their digest.",
-        "Read the message. It is tried again every minute, unless the logged model has no files.",
-        stalls=True,
-    ),
-    Reason.ALIAS_CONFLICT: Explanation(
-        "The version is registered, but its alias belongs to someone else, and is left where it points.",
-        "Use another alias, or hand it over in MLflow as the message says; it is taken up by itself.",
-        stalls=True,
-    ),
 }
-EXPLAINED |= {Reason(word): explanation for word, explanation in EXPLAINED_ROLLOUT.items()}
+_ELSEWHERE = EXPLAINED_TRAINING | EXPLAINED_ROLLOUT | EXPLAINED_GATEWAY
+EXPLAINED |= {Reason(word): explanation for word, explanation in _ELSEWHERE.items()}

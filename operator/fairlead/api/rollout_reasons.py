@@ -3,9 +3,32 @@
 from fairlead.api.explanation import Explanation
 
 EXPLAINED_ROLLOUT = {
+    "Paused": Explanation("spec.paused is true: nothing moves, and the weight is held.", "Set spec.paused to false."),
+    "RolloutsFrozen": Explanation(
+        "The operator's setting rollouts.frozen stops every rollout where it stands.", "Ask the administrator."
+    ),
+    "AwaitingApproval": Explanation(
+        "The step has what it needs, and the next one waits for somebody's approval.",
+        "Look at the evidence and approve of the step.",
+    ),
     "StepPassed": Explanation("A step has the requests that it needs, and nothing speaks against it.", "Nothing."),
     "TooFewRequests": Explanation(
         "The candidate has had too few requests at this step, or too little time.", "Wait; the status says how long."
+    ),
+    "Guarded": Explanation(
+        "The candidate is stable now; the revision before keeps a share and takes over again if it was better.",
+        "Nothing; rollout.guard.duration says how long.",
+    ),
+    "RolloutsLimited": Explanation(
+        "As many rollouts are on as the operator's setting rollouts.maxConcurrent allows; this one waits for its turn.",
+        "Wait, or ask the administrator.",
+    ),
+    "Promoted": Explanation("The candidate has passed its guard and is stable for good.", "Nothing."),
+    "Superseded": Explanation("A newer revision was asked for before this one was judged.", "Nothing."),
+    "Aborted": Explanation(
+        "Somebody has ended the rollout. The revision is not tried again by itself.",
+        "Apply another one, or `kubectl fairlead retry`.",
+        stalls=True,
     ),
     "NoEvidence": Explanation(
         "No gateway reports anything new, so the weight is held.", "Look at the gateway pods and the metrics source."
@@ -33,7 +56,9 @@ EXPLAINED_ROLLOUT = {
         "Look at the candidate's logs.",
     ),
     "CandidateOverloaded": Explanation(
-        "The candidate turns requests away with 429: it is too small for its share.", "Raise rollout.canary.replicas."
+        "The candidate turns requests away with 429, or is a shadow so slow that copies for it are dropped: it is too "
+        "small for its share.",
+        "Raise rollout.canary.replicas, or lower rollout.shadow.percent.",
     ),
     "StableUnhealthy": Explanation(
         "Stable itself does not keep the limits now, so nothing is judged by them and the weight is held.",

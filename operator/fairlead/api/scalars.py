@@ -53,6 +53,21 @@ Duration: TypeAlias = Annotated[
 DurationOrOff: TypeAlias = Annotated[
     str, Field(pattern=rf"^(off|{_DURATION})$", min_length=2, max_length=32, json_schema_extra=_NOT_ZERO)
 ]
+_LATENCY = r"([0-9]{1,6}s)?([0-9]{1,6}ms)?"
+Latency: TypeAlias = Annotated[
+    str, Field(pattern=rf"^{_LATENCY}$", min_length=2, max_length=32, json_schema_extra=_NOT_ZERO)
+]
+LatencyOrOff: TypeAlias = Annotated[
+    str, Field(pattern=rf"^(off|{_LATENCY})$", min_length=2, max_length=32, json_schema_extra=_NOT_ZERO)
+]
+Percentage: TypeAlias = Annotated[
+    str,
+    Field(
+        pattern=r"^(100|[0-9]{1,2}(\.[0-9]{1,3})?)%$",
+        max_length=7,
+        json_schema_extra=rules(cel("self.matches('[1-9]')", "expected more than 0%", got="self")),
+    ),
+]
 
 
 def _quantity_schema(schema: dict[str, Any]) -> None:
@@ -79,6 +94,29 @@ def parse_duration(text: str) -> timedelta:
         raise ValueError(f"expected a duration such as 45s, 15m or 1h30m, got {text!r}")
     hours, minutes, seconds = (int(part[:-1]) if part else 0 for part in match.groups())
     return timedelta(hours=hours, minutes=minutes, seconds=seconds)
+
+
+def parse_latency(text: str) -> float:
+    """`300ms`, `2s`, `1s500ms` -> seconds. ValueError for anything else."""
+    match = re.fullmatch(_LATENCY, text)
+    if not text or match is None:
+        raise ValueError(f"expected a latency such as 300ms or 2s, got {text!r}")
+    seconds, milliseconds = match.groups()
+    return int((seconds or "0s")[:-1]) + int((milliseconds or "0ms")[:-2]) / 1000
+
+
+def describe_latency(seconds: float) -> str:
+    """Seconds as `parse_latency` reads them, to the millisecond: `2s`, `1s500ms`, `300ms`."""
+    whole, rest = divmod(max(1, round(seconds * 1000)), 1000)
+    return "".join(f"{number}{unit}" for number, unit in ((whole, "s"), (rest, "ms")) if number)
+
+
+def parse_percentage(text: str) -> float:
+    """`2%` -> 0.02. ValueError for anything else."""
+    match = re.fullmatch(r"(100|[0-9]{1,2}(?:\.[0-9]{1,3})?)%", text)
+    if match is None:
+        raise ValueError(f"expected a percentage such as 2% or 0.5%, got {text!r}")
+    return float(match.group(1)) / 100
 
 
 def describe_duration(length: timedelta) -> str:

@@ -1,9 +1,9 @@
 """Goes through a rollout again: `python -m fairlead replay FILE`.
 
-FILE holds one JSON object per line: records {policy, state, sample, verdict}, each of which is one decision and is
-checked bit for bit; or a sample log, {policy} first and then {sample} after {sample}. `--set alpha=0.001` asks what
-another policy would have made of the same samples. (Their traffic is what it was: a weight that the other policy would
-have written has no say in it.)
+FILE holds one JSON object per line: records {policy, state, sample, orders, verdict}, each of which is one decision
+and is checked bit for bit; or a sample log, {policy} first and then {sample} after {sample}. `--set alpha=0.001` asks
+what another policy would have made of the same samples. (Their traffic is what it was: a weight that the other policy
+would have written has no say in it.)
 """
 
 import argparse
@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from fairlead.cli.whatif import parse_setting, policy_with
-from fairlead.core.checks import Action
 from fairlead.core.evidence.policy import InvalidPolicy, Policy
 from fairlead.core.evidence.record import InvalidRecord, as_json, from_json
 from fairlead.core.evidence.sample import Sample
 from fairlead.core.evidence.state import State
-from fairlead.core.rollout import Verdict, begin, decide
+from fairlead.core.rollout.checks import Action
+from fairlead.core.rollout.decide import Verdict, begin, decide
+from fairlead.core.rollout.orders import NO_ORDERS, Orders
 
 _HEAD = (
     "    second  weight stage    verdict  action       reason                fast (brake at)     sure (roll back at)"
@@ -35,6 +36,7 @@ class Line:
     policy: Policy | None
     state: State | None
     sample: Sample | None
+    orders: Orders
     verdict: Verdict | None
 
 
@@ -53,14 +55,19 @@ def parse_lines(lines: Sequence[str]) -> Iterator[Line]:
             body = json.loads(text)
         except json.JSONDecodeError as error:
             raise InvalidRecord(f"{where}: expected a JSON object, got {text[:60]!r} ({error})") from None
-        if not isinstance(body, dict) or not body.keys() <= {"policy", "state", "sample", "verdict"}:
-            raise InvalidRecord(f"{where}: expected policy, state, sample and verdict, got {text[:60]!r}")
+        if not isinstance(body, dict) or not body.keys() <= {"policy", "state", "sample", "orders", "verdict"}:
+            raise InvalidRecord(f"{where}: expected policy, state, sample, orders and verdict, got {text[:60]!r}")
 
         def part(kind: type[Any], name: str, body: dict[str, Any] = body, where: str = where) -> Any:
             return from_json(kind, body[name], f"{where}: {name}") if name in body else None
 
         yield Line(
-            number, part(Policy, "policy"), part(State, "state"), part(Sample, "sample"), part(Verdict, "verdict")
+            number,
+            part(Policy, "policy"),
+            part(State, "state"),
+            part(Sample, "sample"),
+            part(Orders, "orders") or NO_ORDERS,
+            part(Verdict, "verdict"),
         )
 
 
@@ -87,7 +94,7 @@ def replay(lines: Sequence[Line], settings: Sequence[tuple[str, object]], out: T
         if line.sample is None:
             continue
         first = line.sample.at_seconds if first is None else first
-        state, verdict = decide(policy, state or begin(policy), line.sample)
+        state, verdict = decide(policy, state or begin(policy), line.sample, line.orders)
         same = line.verdict is None or bool(settings) or as_json(line.verdict) == as_json(verdict)
         different += not same
         if every or verdict.action is not Action.HOLD or not same:

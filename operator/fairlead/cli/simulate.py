@@ -15,11 +15,11 @@ from pathlib import Path
 from statistics import median
 
 from fairlead.cli.whatif import parse_setting, policy_with
-from fairlead.core.checks import Action
 from fairlead.core.evidence.policy import InvalidPolicy, Policy
 from fairlead.core.evidence.record import InvalidRecord, as_json
 from fairlead.core.evidence.sample import Counters, Reading, Sample
-from fairlead.core.rollout import begin, decide
+from fairlead.core.rollout.checks import Action
+from fairlead.core.rollout.decide import begin, decide
 
 _SMALL_MEAN = 30.0
 
@@ -51,7 +51,7 @@ def _poisson(draw: random.Random, mean: float) -> int:
     while left > floor:
         left *= draw.random()
         count += 1
-    return count
+    return max(0, count)  # of nothing at all, too
 
 
 def _some(draw: random.Random, of: int, share: float) -> int:

@@ -29,6 +29,11 @@ def stamped(manifest: dict[str, Any]) -> dict[str, Any]:
     return {**manifest, "metadata": meta}
 
 
+def is_stamped(body: Mapping[str, Any]) -> bool:
+    """Whether an object says that we applied it. Its labels alone are no sign of us, as anybody may copy them."""
+    return ANNOTATION_APPLIED in (body["metadata"].get("annotations") or {})
+
+
 _FINEST, _LARGEST = Decimal("0.001"), Decimal(2**63 - 1)
 
 
@@ -46,6 +51,13 @@ def _same_quantity(want: Json, have: Json) -> bool:
         return False
 
 
+def _ordered(field: str, value: Json) -> Json:
+    """Owners of an object in the order of their UIDs: the API server keeps them in the order in which they came."""
+    if field != "ownerReferences" or not isinstance(value, Sequence):
+        return value
+    return sorted(value, key=lambda owner: str(owner["uid"]) if isinstance(owner, Mapping) else "")
+
+
 def covers(want: Json, have: Json, *, quantity: bool = False) -> bool:
     """Whether every field of `want` stands in `have` with the same value. Lists must agree item by item.
 
@@ -55,7 +67,7 @@ def covers(want: Json, have: Json, *, quantity: bool = False) -> bool:
         if not isinstance(have, Mapping):
             return not want and have is None
         return all(
-            covers(value, have.get(key), quantity=quantity or key in _QUANTITIES)
+            covers(_ordered(key, value), _ordered(key, have.get(key)), quantity=quantity or key in _QUANTITIES)
             or (key in _FALSE_IS_ABSENT and value is False and key not in have)
             for key, value in want.items()
         )

@@ -6,6 +6,7 @@ from typing import Any, Literal, TypeAlias
 
 from fairlead.api.manifests import Manifest
 from fairlead.api.reasons import Reason
+from fairlead.core.evidence.state import State
 
 RunEnd: TypeAlias = Literal["FINISHED", "FAILED", "KILLED"]
 """How an MLflow run may end, in MLflow's words."""
@@ -67,6 +68,8 @@ class WriteStatus:
     before: Mapping[str, Any] | None
     after: Mapping[str, Any]
     announcements: tuple[Announcement, ...] = ()
+    record: str = ""
+    """The look behind a rollout's decision, as JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +130,15 @@ Effect: TypeAlias = Apply | Delete | Suspend | WriteStatus | RegistryEffect
 
 
 @dataclass(frozen=True, slots=True)
+class Remembered:
+    """What the operator knows of a rollout beyond its status: the looks since it was last written."""
+
+    rollout: str
+    """`Rollout.name`."""
+    state: State
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What to do now (the first effect; then gather and decide again) and when to look again if nothing is to be done.
 
@@ -135,3 +147,5 @@ class Plan:
 
     effects: tuple[Effect, ...] = ()
     requeue_after_seconds: float | None = None
+    remember: Remembered | None = None
+    """For the next look, when nothing is written."""

@@ -4,13 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from fairlead.api.gateway_evidence import PodEvidence
 from fairlead.api.manifests import Manifest
 from fairlead.api.model_deployment import ResolvedModel
 from fairlead.api.observed import ObservedJob, ObservedPod, ObservedRevision, ObservedWorkload
 from fairlead.api.reasons import Reason
-from fairlead.api.resource import ModelDeployment, TrainingJob
-from fairlead.core.effects import ObjectRef
-from fairlead.render.defaults import RenderDefaults
+from fairlead.api.resource import Meta, ModelDeployment, TrainingJob
+from fairlead.core.effects import ObjectRef, Remembered
+from fairlead.core.evidence.sample import STALE_SECONDS
+from fairlead.render.defaults import GatewayDefaults, RenderDefaults
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,51 @@ Children = Mapping[ObjectRef, Child]
 
 
 @dataclass(frozen=True, slots=True)
+class Report:
+    """What a gateway pod last said of one ModelDeployment: what it serves, and why it does not serve what it should."""
+
+    generation: int
+    """Of `status.traffic`, as Envoy serves it now."""
+    epoch: int
+    rejected_reason: str = ""
+    """Why the newest `status.traffic` is not served; empty: it was not refused."""
+    rejected_message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayFacts:
+    """The namespace's gateway, as far as it concerns one ModelDeployment."""
+
+    workload: ObservedWorkload | None = None
+    pods: tuple[ObservedPod, ...] = ()
+    reports: Mapping[str, Report] = field(default_factory=dict)
+    """By pod, of those that answer the operator and know this ModelDeployment."""
+    silent: frozenset[str] = frozenset()
+    """Pods that have not answered several times in a row. One that is in neither was not asked yet."""
+    conflict: ObjectRef | None = None
+    """A name that the gateway needs and that a foreign object has."""
+    refused: str = ""
+    """What the API server said when it last refused one of the gateway's objects."""
+    known: bool = True
+    """Whether this operator has looked at it yet."""
+
+    @property
+    def ready_pods(self) -> tuple[str, ...]:
+        """The pods that users' requests reach, by name."""
+        return tuple(pod.name for pod in self.pods if pod.ready and not pod.deleting)
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutRules:
+    """What the operator's settings say of rollouts, as things stand."""
+
+    frozen: bool = False
+    """None begins, and none moves."""
+    room: bool = True
+    """Another one may begin."""
+
+
+@dataclass(frozen=True, slots=True)
 class ServingWorld:
     """All that a decision about a ModelDeployment may depend on."""
 
@@ -79,6 +126,34 @@ class ServingWorld:
     now: datetime
     refused: str = ""
     """What the API server said when it last refused one of our writes for this generation."""
+    now_seconds: float | None = None
+    """`now` with its fractions, since 1970; None: whole seconds are all that is known."""
+    port: int | None = None
+    """The gateway's port that is this ModelDeployment's; None: none is free."""
+    gateway: GatewayFacts = GatewayFacts()
+    evidence: Mapping[str, PodEvidence] = field(default_factory=dict)
+    evidence_stale_seconds: float = STALE_SECONDS
+    """For how long that may have nothing new."""
+    """What the namespace's gateway pods last counted, by pod."""
+    remembered: Remembered | None = None
+    """What this operator knows of the rollout that is on beyond its status."""
+    rollouts: RolloutRules = RolloutRules()
+    request: str = ""
+    """The annotation fairlead.dev/request."""
+    told: frozenset[tuple[str, str]] = frozenset()
+    """Ends of rollouts that the registry has heard of: revision, and when it ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayWorld:
+    """All that a decision about a namespace's gateway may depend on."""
+
+    namespace: str
+    owners: tuple[Meta, ...]
+    """The ModelDeployments of the namespace that are not being deleted."""
+    children: Children
+    defaults: GatewayDefaults
+    refused: str = ""
 
 
 @dataclass(frozen=True, slots=True)

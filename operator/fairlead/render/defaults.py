@@ -1,5 +1,6 @@
 """What the operator adds to every pod template. A change here reaches new revisions only: templates are stored."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
@@ -41,3 +42,21 @@ class RenderDefaults:
     def restricted(self, namespace: str) -> bool:
         """Whether pods of this namespace must fit Pod Security `restricted`."""
         return not any(fnmatchcase(namespace, pattern) for pattern in self.baseline_namespaces)
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayDefaults:
+    """The parts of a gateway that come from the operator's settings."""
+
+    image: str
+    image_pull_policy: str
+    replicas: int
+    resources: Mapping[str, Mapping[str, str]]
+    """Requests and limits of Envoy; the limit on its CPU is the number of its threads."""
+    cluster_role: str
+    """What the gateway may read; bound in its namespace under the same name."""
+    binds: bool
+    """Whether the operator binds it; else whoever installs the operator does."""
+    evidence_subject: str
+    """Who alone may read the evidence: `system:serviceaccount:<namespace>:<name>`."""
+    priority_class: str = ""

@@ -5,6 +5,7 @@ from typing import Any
 
 from fairlead.api.model_deployment import ModelDeploymentSpec, ResolvedModel, ServingContainer
 from fairlead.api.names import (
+    ANNOTATION_QUARANTINE,
     ANNOTATION_ROLE,
     LABEL_COMPONENT,
     LABEL_INSTANCE,
@@ -19,6 +20,7 @@ from fairlead.api.resource import Meta
 from fairlead.api.scalars import parse_duration
 from fairlead.render import defaults as built_in
 from fairlead.render.defaults import FETCH_CONTAINER, MODEL_CONTAINER, RenderDefaults
+from fairlead.render.gateway import GATEWAY_SELECTOR
 from fairlead.render.owner import owner_reference
 from fairlead.render.pods import (
     SHARED_MEMORY_MOUNT,
@@ -33,16 +35,21 @@ from fairlead.render.pods import (
 _PORT_NAME = "serving"
 
 
-def revision_inputs(spec: ModelDeploymentSpec, model: ResolvedModel | None) -> dict[str, Any]:
-    """What a revision is made of. Replicas, rollout, alias and the operator's defaults are not."""
+def revision_inputs(spec: ModelDeploymentSpec, model: ResolvedModel | None, refresh: str = "") -> dict[str, Any]:
+    """What a revision is made of. Replicas, rollout, alias and the operator's defaults are not.
+
+    `refresh`: the nonce of the last request to render the same anew.
+    """
     wire = spec.wire()
     inputs = {key: value for key, value in wire.items() if key not in _NOT_IN_REVISION}
     if model:
         inputs["model"] = {"name": model.name, "version": model.version, "digest": model.digest}
+    if refresh:
+        inputs["refresh"] = refresh
     return inputs
 
 
-_NOT_IN_REVISION = frozenset({"model", "replicas", "rollout", "revisionHistoryLimit"})
+_NOT_IN_REVISION = frozenset({"model", "replicas", "requestTimeout", "paused", "rollout", "revisionHistoryLimit"})
 
 
 def object_labels(meta: Meta) -> dict[str, str]:
@@ -199,11 +206,19 @@ def _storage(
 
 
 def render_revision(
-    meta: Meta, *, name: str, number: int, role: str, inputs: Mapping[str, Any], template: Mapping[str, Any]
+    meta: Meta,
+    *,
+    name: str,
+    number: int,
+    role: str,
+    inputs: Mapping[str, Any],
+    template: Mapping[str, Any],
+    quarantine: str = "",
 ) -> dict[str, Any]:
-    """The ControllerRevision: immutable data, and the mark of its role."""
+    """The ControllerRevision: immutable data, and the marks of its role and of its quarantine."""
     child = _child(meta, "ControllerRevision", "apps/v1", name, {LABEL_REVISION: name})
-    child["metadata"]["annotations"] = {ANNOTATION_ROLE: role}
+    marks = {ANNOTATION_ROLE: role, ANNOTATION_QUARANTINE: quarantine}
+    child["metadata"]["annotations"] = {key: value for key, value in marks.items() if value or key == ANNOTATION_ROLE}
     return {**child, "revision": number, "data": {"inputs": inputs, "template": template}}
 
 
@@ -220,20 +235,20 @@ def render_workload(meta: Meta, *, revision: str, replicas: int, template: Mappi
     return child
 
 
-def _ports(protocol: str | None) -> list[dict[str, Any]]:
+def _ports(protocol: str | None, target: str | int = _PORT_NAME) -> list[dict[str, Any]]:
     app = "kubernetes.io/h2c" if protocol == "grpc" else "http"
-    return [{"name": protocol or "http", "port": 80, "targetPort": _PORT_NAME, "protocol": "TCP", "appProtocol": app}]
+    return [{"name": protocol or "http", "port": 80, "targetPort": target, "protocol": "TCP", "appProtocol": app}]
 
 
 def render_revision_service(meta: Meta, *, revision: str, protocol: str | None) -> dict[str, Any]:
-    """The headless Service of a revision: it exists for its EndpointSlices."""
+    """The headless Service of a revision: the gateway reads its EndpointSlices."""
     child = _child(meta, "Service", "v1", revision, {LABEL_REVISION: revision})
     child["spec"] = {"clusterIP": "None", "selector": selector_labels(meta, revision), "ports": _ports(protocol)}
     return child
 
 
-def render_service(meta: Meta, *, revision: str, protocol: str | None) -> dict[str, Any]:
-    """The Service that users call: port 80, to the pods of the revision that serves."""
+def render_service(meta: Meta, *, port: int, protocol: str | None) -> dict[str, Any]:
+    """The Service that users call: port 80, to the gateway's port for this ModelDeployment."""
     child = _child(meta, "Service", "v1", meta.name, {})
-    child["spec"] = {"type": "ClusterIP", "selector": selector_labels(meta, revision), "ports": _ports(protocol)}
+    child["spec"] = {"type": "ClusterIP", "selector": GATEWAY_SELECTOR, "ports": _ports(protocol, port)}
     return child

@@ -7,7 +7,6 @@ import logging
 from collections.abc import Callable
 from typing import assert_never
 
-from fairlead.api.observed import owner_uid
 from fairlead.api.resource import Meta
 from fairlead.core.effects import (
     Announcement,
@@ -29,23 +28,32 @@ from fairlead.ports import Clock, Cluster, Registry
 from fairlead.render.event import render_event
 from fairlead.render.status_patch import render_status_patch
 from fairlead.shell.cache import Cache
-from fairlead.shell.gather import Seen
+from fairlead.shell.gather import Seen, is_ours
 from fairlead.shell.keys import Key
+from fairlead.shell.rollout_series import Written, count_nothing
 
 log = logging.getLogger("fairlead.apply")
 
 
 class Applier:
-    """Effects -> ports. `moved` is told the name of a registered model whose alias we have moved."""
+    """Effects -> ports. `moved` is told the registered model whose alias we have moved, `written` each new status."""
 
     def __init__(
-        self, cache: Cache, cluster: Cluster, registry: Registry, clock: Clock, moved: Callable[[str], None]
+        self,
+        cache: Cache,
+        cluster: Cluster,
+        registry: Registry,
+        clock: Clock,
+        moved: Callable[[str], None],
+        *,
+        written: Written = count_nothing,
     ) -> None:
         self._cache = cache
         self._cluster = cluster
         self._registry = registry
         self._clock = clock
         self._moved = moved
+        self._written = written
 
     async def perform(self, key: Key, meta: Meta, effect: Effect, seen: Seen) -> None:
         """One effect. Errors as in errors.py; a foreign object under our name is noted in `seen`."""
@@ -89,7 +97,7 @@ class Applier:
         if effect.absent:
             ref = effect.ref
             found = await self._cluster.get(ref.kind, key.namespace, ref.name)
-            if found is not None and owner_uid(found) != meta.uid:
+            if found is not None and not is_ours(key, found, meta.uid):
                 seen.foreign[ref] = found
                 return
         self._cache.put(await self._cluster.apply(effect.manifest, force=not effect.absent))
@@ -102,6 +110,9 @@ class Applier:
             await self._refresh(key)
             raise
         self._cache.put(written)
+        if effect.record:
+            log.info("rollout decided", extra={"key": str(key), "record": effect.record})
+        self._written(effect.before, effect.after)
         for item in effect.announcements:
             log.info("condition changed", extra={"key": str(key), "reason": item.reason.value, "detail": item.message})
             await self.announce(key, meta, item)

@@ -38,6 +38,7 @@ class Cache:
     def __init__(self) -> None:
         self._objects: dict[Ref, Mapping[str, Any]] = {}
         self._members: defaultdict[Key, set[Ref]] = defaultdict(set)
+        self._places: defaultdict[tuple[str, str], dict[str, Mapping[str, Any]]] = defaultdict(dict)
 
     def put(self, body: Mapping[str, Any]) -> bool:
         """Keep the object; False when what we have is as new."""
@@ -52,6 +53,7 @@ class Cache:
             self._forget(ref, known)
         slim = _slim(body)
         self._objects[ref] = slim
+        self._places[ref[:2]][ref[2]] = slim
         if key := key_of(slim):
             self._members[key].add(ref)
         return True
@@ -67,6 +69,9 @@ class Cache:
 
     def _forget(self, ref: Ref, known: Mapping[str, Any]) -> None:
         del self._objects[ref]
+        del self._places[ref[:2]][ref[2]]
+        if not self._places[ref[:2]]:
+            del self._places[ref[:2]]
         if key := key_of(known):
             self._members[key].discard(ref)
             if not self._members[key]:
@@ -85,6 +90,10 @@ class Cache:
     def of_kind(self, kind: str) -> Iterator[Mapping[str, Any]]:
         """All objects of a kind."""
         return (body for ref, body in list(self._objects.items()) if ref[0] == kind)
+
+    def inside(self, kind: str, namespace: str) -> tuple[Mapping[str, Any], ...]:
+        """All objects of a kind in a namespace."""
+        return tuple(self._places.get((kind, namespace), {}).values())
 
     def keys(self) -> set[Key]:
         """Every custom resource that exists."""

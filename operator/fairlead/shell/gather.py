@@ -1,10 +1,12 @@
 """One frozen picture of the world per decision, from the cache and the registry."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from fairlead.api.names import attempt_name, registering_name
+from fairlead.api.gateway_evidence import PodEvidence
+from fairlead.api.kinds import MODEL_DEPLOYMENT
+from fairlead.api.names import ANNOTATION_REQUEST, GATEWAY, attempt_name, registering_name
 from fairlead.api.observed import (
     ObservedJob,
     ObservedPod,
@@ -15,14 +17,19 @@ from fairlead.api.observed import (
     parse_revision,
     parse_workload,
 )
-from fairlead.api.resource import ModelDeployment, TrainingJob, parse_model_deployment, parse_training_job
+from fairlead.api.resource import ModelDeployment, TrainingJob, parse_meta, parse_model_deployment, parse_training_job
 from fairlead.api.training_job import TrainingPhase
+from fairlead.core.compare import is_stamped
 from fairlead.core.effects import ObjectRef
+from fairlead.core.evidence.sample import STALE_SECONDS
+from fairlead.core.gateway import gateway_conflict, is_gateway_object
 from fairlead.core.genuine import is_genuine_revision
 from fairlead.core.refusals import refused_by_tenancy
 from fairlead.core.world import (
     Allowed,
     Child,
+    GatewayFacts,
+    GatewayWorld,
     Registering,
     RegistryFacts,
     RegistryProblem,
@@ -30,11 +37,15 @@ from fairlead.core.world import (
     TrainingWorld,
 )
 from fairlead.ports import Clock, Cluster, Registry
-from fairlead.render.defaults import RenderDefaults
+from fairlead.render.defaults import GatewayDefaults, RenderDefaults
 from fairlead.shell.cache import Cache
 from fairlead.shell.facts import gather_facts
-from fairlead.shell.keys import Key
+from fairlead.shell.gateways import Gateways
+from fairlead.shell.keys import GATEWAY_KIND, Key, key_of
 from fairlead.shell.models import Answer, Models
+from fairlead.shell.port_book import PortBook
+from fairlead.shell.reports import Reports
+from fairlead.shell.rollouts import Rollouts
 
 _AFTER_THE_JOB = frozenset({TrainingPhase.GATING, TrainingPhase.REGISTERING, TrainingPhase.FAILED})
 
@@ -44,6 +55,7 @@ class Frame:
     """What every world has in common: settings, and who leads."""
 
     defaults: RenderDefaults
+    gateway: GatewayDefaults
     allowed: Allowed
     retirement_grace_seconds: float
     epoch: int
@@ -59,16 +71,41 @@ class Seen:
     problem: RegistryProblem | None = None
 
 
-def _is_ours(body: Mapping[str, Any], uid: str) -> bool:
+def is_ours(key: Key, body: Mapping[str, Any], uid: str) -> bool:
     """Whether the object's controller is the custom resource, and it is nothing that we would not have written."""
-    return owner_uid(body) == uid and (body["kind"] != "ControllerRevision" or is_genuine_revision(body))
+    if key.kind == GATEWAY_KIND:
+        return is_gateway_object(body)
+    held = owner_uid(body) == uid or (key.kind == MODEL_DEPLOYMENT.kind and _is_orphan(key, body))
+    return held and (body["kind"] != "ControllerRevision" or is_genuine_revision(body))
+
+
+def _is_orphan(key: Key, body: Mapping[str, Any]) -> bool:
+    """Whether we wrote the object for a ModelDeployment of this name, and nobody controls it any more: what
+    `kubectl delete --cascade=orphan` leaves, and backups that know no UIDs. It is taken over as a Deployment takes over
+    its ReplicaSets."""
+    return key_of(body) == key and is_stamped(body) and not controller_kind(body)
 
 
 class Gatherer:
     """Ports and cache -> worlds. Reads only."""
 
-    def __init__(self, cache: Cache, cluster: Cluster, registry: Registry, clock: Clock, models: Models) -> None:
+    def __init__(
+        self,
+        cache: Cache,
+        cluster: Cluster,
+        registry: Registry,
+        clock: Clock,
+        models: Models,
+        *,
+        gateways: Gateways,
+        rollouts: Rollouts,
+        reports: Reports | None = None,
+    ) -> None:
         self._cache = cache
+        self._rollouts = rollouts
+        self._gateways = gateways
+        self._reports = reports
+        self._ports = PortBook(cache)
         self._cluster = cluster
         self._registry = registry
         self._models = models
@@ -77,7 +114,7 @@ class Gatherer:
     def _children(self, key: Key, uid: str, seen: Seen) -> dict[ObjectRef, Child]:
         found = {
             ObjectRef(str(body["kind"]), str(body["metadata"]["name"])): Child(
-                manifest=body, uid=str(body["metadata"]["uid"]), ours=_is_ours(body, uid)
+                manifest=body, uid=str(body["metadata"]["uid"]), ours=is_ours(key, body, uid)
             )
             for body in self._cache.members(key)
             if body["kind"] != "Pod"
@@ -110,7 +147,58 @@ class Gatherer:
             retirement_grace_seconds=frame.retirement_grace_seconds,
             epoch=frame.epoch,
             now=self._clock.now(),
+            now_seconds=self._clock.wall_seconds(),
             refused=seen.refused,
+            port=self._ports.port_of(key, body),
+            gateway=self._gateway(key, resource),
+            evidence=self._evidence(key, resource),
+            evidence_stale_seconds=self._reports.stale_seconds(key.namespace) if self._reports else STALE_SECONDS,
+            remembered=self._rollouts.remembered(key),
+            rollouts=self._rollouts.rules(key),
+            told=self._rollouts.told(key),
+            request=str((body["metadata"].get("annotations") or {}).get(ANNOTATION_REQUEST, "")),
+        )
+
+    def _evidence(self, key: Key, resource: ModelDeployment) -> Mapping[str, PodEvidence]:
+        """What the gateways' pods last counted, while a rollout is on."""
+        on = self._reports is not None and resource.status.evidence is not None
+        return self._reports.evidence(key.namespace) if self._reports and on else {}
+
+    def _gateway(self, key: Key, resource: ModelDeployment) -> GatewayFacts:
+        """How the namespace's gateway stands, with what its pods say of this ModelDeployment."""
+        facts, traffic = self._gateways.facts(key.namespace), resource.status.traffic
+        if self._reports is None or resource.meta.deleting:
+            return facts
+        on = resource.status.evidence is not None
+        answers = self._reports.follow(key, generation=traffic.generation if traffic else 0, watched=on)
+        return replace(facts, reports=answers.reports, silent=answers.silent)
+
+    def forget(self, key: Key) -> None:
+        """A custom resource is gone."""
+        self._ports.forget(key)
+        self._rollouts.forget(key)
+        if self._reports is not None:
+            self._reports.forget(key)
+
+    def gather_gateway(self, key: Key, frame: Frame, seen: Seen) -> GatewayWorld:
+        """The world of a namespace's gateway."""
+        metas = (parse_meta(body) for body in self._cache.inside(MODEL_DEPLOYMENT.kind, key.namespace))
+        return GatewayWorld(
+            namespace=key.namespace,
+            owners=tuple(meta for meta in metas if not meta.deleting),
+            children=self._children(key, "", seen),
+            defaults=frame.gateway,
+            refused=seen.refused,
+        )
+
+    def gateway_facts(self, key: Key, world: GatewayWorld) -> GatewayFacts:
+        """What the ModelDeployments have to know of their gateway."""
+        child = world.children.get(ObjectRef("Deployment", GATEWAY))
+        return GatewayFacts(
+            workload=parse_workload(child.manifest) if child and child.ours else None,
+            pods=tuple(parse_pod(item) for item in self._pods(key) if controller_kind(item) == "ReplicaSet"),
+            conflict=gateway_conflict(world),
+            refused=world.refused,
         )
 
     def _resolve(self, key: Key, resource: ModelDeployment, frame: Frame) -> Answer | None:

@@ -8,16 +8,19 @@ from typing import Any, Literal, TypeAlias
 from fairlead.api.reasons import Reason
 from fairlead.api.resource import InvalidResource, Meta, parse_meta
 from fairlead.core.effects import Announcement, Plan
-from fairlead.core.serving import decide_serving
-from fairlead.core.training import decide_training
+from fairlead.core.gateway import decide_gateway
+from fairlead.core.serving.decide import decide_serving
+from fairlead.core.training.decide import decide_training
 from fairlead.errors import ReadAgain, Refused, RegistryError, RetryLater
 from fairlead.ports import Clock
 from fairlead.shell.apply import Applier
 from fairlead.shell.cache import Cache
 from fairlead.shell.facts import problem_of
+from fairlead.shell.gateways import Gateways
 from fairlead.shell.gather import Frame, Gatherer, Seen
-from fairlead.shell.keys import Key
+from fairlead.shell.keys import GATEWAY_KIND, Key
 from fairlead.shell.queue import WorkQueue
+from fairlead.shell.rollouts import Rollouts
 from fairlead.shell.telemetry import Telemetry
 
 log = logging.getLogger("fairlead.loop")
@@ -47,6 +50,8 @@ class Loop:
         telemetry: Telemetry,
         frame: Callable[[], Frame],
         gone: Callable[[Key], None],
+        gateways: Gateways,
+        rollouts: Rollouts,
     ) -> None:
         self._queue = queue
         self._cache = cache
@@ -56,6 +61,8 @@ class Loop:
         self._telemetry = telemetry
         self._frame = frame
         self._gone = gone
+        self._gateways = gateways
+        self._rollouts = rollouts
         self._told_invalid: dict[Key, str] = {}
 
     async def run(self, concurrency: int) -> None:
@@ -110,6 +117,8 @@ class Loop:
 
     async def reconcile(self, key: Key) -> float | None:
         """Gather, decide, apply the first effect, and again. The seconds until the next look, if one is due."""
+        if key.kind == GATEWAY_KIND:
+            return await self._reconcile_gateway(key)
         seen = Seen(foreign={})
         for _ in range(MOST_EFFECTS):
             body = self._cache.get(key.kind, key.namespace, key.name)
@@ -119,14 +128,32 @@ class Loop:
                 return None  # deleted: owner references take the children
             plan = await self._decide(key, body, seen)
             if not plan.effects:
+                self._rollouts.remember(key, plan.remember)
                 return plan.requeue_after_seconds
             await self._perform(key, parse_meta(body), plan, seen)
         raise Unsettled(f"{key} has not settled after {MOST_EFFECTS} writes: another writer changes the same fields")
 
     async def _decide(self, key: Key, body: Mapping[str, Any], seen: Seen) -> Plan:
         if key.kind == "ModelDeployment":
-            return decide_serving(await self._gatherer.gather_serving(key, body, self._frame(), seen))
+            world = await self._gatherer.gather_serving(key, body, self._frame(), seen)
+            if not world.resource.meta.deleting:
+                self._gateways.require(key, world.resource.meta.uid)
+            return decide_serving(world)
         return decide_training(await self._gatherer.gather_training(key, body, self._frame(), seen))
+
+    async def _reconcile_gateway(self, key: Key) -> float | None:
+        """The same for a namespace's gateway; whoever needs it hears how it stands, also when the look has failed."""
+        seen = Seen(foreign={})
+        try:
+            for _ in range(MOST_EFFECTS):
+                plan = decide_gateway(self._gatherer.gather_gateway(key, self._frame(), seen))
+                if not plan.effects:
+                    return plan.requeue_after_seconds
+                await self._perform(key, Meta(key.name, key.namespace, "", 0, deleting=False), plan, seen)
+            raise Unsettled(f"{key} has not settled after {MOST_EFFECTS} writes: another writer changes its objects")
+        finally:
+            world = self._gatherer.gather_gateway(key, self._frame(), seen)
+            self._gateways.noted(world, self._gatherer.gateway_facts(key, world))
 
     async def _perform(self, key: Key, meta: Meta, plan: Plan, seen: Seen) -> None:
         """The first effect. A refusal becomes part of the world, so that the next decision can say it."""

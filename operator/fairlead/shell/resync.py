@@ -5,6 +5,7 @@ A watch that stays behind a LIST twice in a row is deaf: liveness fails and the 
 
 import logging
 from collections.abc import Mapping, Sequence
+from itertools import chain, repeat
 from typing import Any
 
 from fairlead.api.kinds import OWNED, WATCHED, ResourceType
@@ -21,8 +22,10 @@ log = logging.getLogger("fairlead.resync")
 GRACE_SECONDS = 5.0
 """How long the watch may lag behind a LIST before it counts as having missed something."""
 DEAF_AFTER = 2
-SOON_SECONDS = 20.0
-"""The first comparison comes soon: what was deleted between our first LIST and the watch's was seen by neither."""
+SOON_SECONDS = (2.0, 20.0)
+"""The first comparisons come soon. What was deleted between our first LIST and the watch's was seen by neither; and a
+watch that is opened in the second in which its CRD was installed may belong to a storage that the API server is about
+to replace, and hear nothing. The second one is for watches that were opened late."""
 
 
 class Resync:
@@ -70,12 +73,25 @@ class Resync:
         self.synced = True
         log.info("cache filled", extra={"keys": len(self._cache.keys())})
 
+    async def renew(self, resource: ResourceType) -> None:
+        """A LIST of one kind, for as long as it takes: a new leader has to see its predecessor's last write.
+
+        What is news here is none any more when the watch tells of it, so its key goes into the queue now.
+        """
+        while True:
+            try:
+                for body in await self._list(resource):
+                    if self._cache.put(body) and (key := key_of(body)):
+                        self._queue.add(key)
+                return
+            except (RetryLater, Refused) as error:
+                log.warning("cannot list yet", extra={"error": str(error)})
+            await self._clock.sleep(2.0)
+
     async def run(self, interval_seconds: float) -> None:
         """The periodic LIST, and a look at every custom resource."""
-        wait = min(interval_seconds, SOON_SECONDS)
-        while True:
-            await self._clock.sleep(wait)
-            wait = interval_seconds
+        for wait in chain(SOON_SECONDS, repeat(interval_seconds)):
+            await self._clock.sleep(min(wait, interval_seconds))
             for resource in WATCHED:
                 try:
                     await self._compare(resource)

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from fairlead.adapters import connection
-from fairlead.adapters.connection import REQUEST_TIMEOUT_SECONDS, connect
+from fairlead.adapters.connection import REQUEST_TIMEOUT_SECONDS, NoConnection, connect, connect_as_user
 
 
 @pytest.fixture
@@ -70,4 +70,40 @@ async def test_inside_of_a_pod_the_service_account_tells() -> None:
     found = connect()
     assert str(found.http.base_url) == "https://10.96.0.1"
     assert found.authorization().lower() == "bearer pod-token"
+    await found.http.aclose()
+
+
+@pytest.fixture
+def two_contexts(kubeconfig: Path) -> str:
+    """The same kubeconfig with a context `d` that names a namespace."""
+    document = yaml.safe_load(kubeconfig.read_text())
+    document["contexts"].append({"name": "d", "context": {"cluster": "k", "user": "u", "namespace": "team"}})
+    kubeconfig.write_text(yaml.safe_dump(document))
+    return str(kubeconfig)
+
+
+async def test_a_user_gets_the_context_of_the_kubeconfig_and_its_namespace(two_contexts: str) -> None:
+    for context, namespace in ((None, "default"), ("c", "default"), ("d", "team")):
+        found, here = connect_as_user(two_contexts, context)
+        assert (str(found.http.base_url), here) == ("https://api.example:6443", namespace)
+        await found.http.aclose()
+
+
+@pytest.mark.usefixtures("kubeconfig")
+@pytest.mark.parametrize(("file", "context"), [("absent", None), (None, "other")])
+def test_a_user_without_such_a_kubeconfig_or_context_is_told_so(
+    tmp_path: Path, file: str | None, context: str | None
+) -> None:
+    with pytest.raises(NoConnection, match="expected a kubeconfig that leads to a cluster, got: "):
+        connect_as_user(str(tmp_path / file) if file else None, context)
+
+
+@pytest.mark.usefixtures("pod")
+async def test_a_user_in_a_pod_without_a_kubeconfig_is_its_service_account(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", str(tmp_path / "absent"))
+    (tmp_path / "namespace").write_text("team\n")
+    found, here = connect_as_user(None, None)
+    assert (found.authorization(), here) == ("bearer pod-token", "team")
     await found.http.aclose()

@@ -337,6 +337,38 @@ async def test_who_writes_an_alias_is_a_tag_of_the_registered_model() -> None:
     assert bench.sent == [("POST", "registered-models/set-tag", fields)]
 
 
+async def test_a_version_is_tagged_one_tag_at_a_time_and_cut_to_what_mlflow_takes() -> None:
+    bench = Bench()
+    await bench.registry.tag_version("churn", "7", {"a": "b", "long": "x" * 9000})
+    paths = [(method, path) for method, path, _ in bench.sent]
+    assert paths == [("POST", "model-versions/set-tag")] * 2
+    assert bench.sent[0][2] == {"name": "churn", "version": "7", "key": "a", "value": "b"}
+    assert len(bench.sent[1][2]["value"]) == 4000
+
+
+async def test_what_somebody_has_deleted_meanwhile_is_no_longer_found() -> None:
+    paths = ("model-versions/set-tag", "registered-models/set-tag", "registered-models/alias")
+    registry = Bench(dict.fromkeys(paths, MISSING)).registry
+    calls = {
+        "ModelVersionNotFound": [
+            registry.tag_version("churn", "7", {"a": "b"}),
+            registry.set_alias("churn", "champion", "7"),
+        ],
+        "ModelNotFound": [registry.claim_alias("churn", "champion", "us/team")],
+    }
+    for reason, made in calls.items():
+        for call in made:
+            with pytest.raises(RegistryError, match="any more") as caught:
+                await call
+            assert caught.value.reason == reason
+
+
+async def test_what_vanishes_where_nobody_expects_it_is_an_error_like_any_other() -> None:
+    with pytest.raises(RegistryError, match="MLflow no longer knows what /runs/update is about") as caught:
+        await Bench({"runs/update": MISSING}).registry.close_run("r", "KILLED")
+    assert caught.value.reason == "RegistryUnavailable"
+
+
 async def test_an_alias_is_set() -> None:
     bench = Bench()
     await bench.registry.set_alias("churn", "candidate", "7")

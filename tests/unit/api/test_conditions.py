@@ -18,6 +18,11 @@ def test_a_condition_carries_the_reason_as_its_word() -> None:
     assert NOT_READY.status is ConditionStatus.FALSE
 
 
+def test_what_nobody_knows_is_neither_true_nor_false() -> None:
+    found = condition(ConditionType.PROGRAMMED, None, Reason.GATEWAY_UNREACHABLE)
+    assert found.status is ConditionStatus.UNKNOWN
+
+
 def test_a_long_message_is_cut_to_what_the_schema_takes() -> None:
     assert len(condition(ConditionType.READY, False, Reason.REJECTED, "x" * 5000).message) == 2048
 

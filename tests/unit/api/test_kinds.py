@@ -12,6 +12,9 @@ from fairlead.api.kinds import BY_KIND, LEASE, MODEL_DEPLOYMENT, TRAINING_JOB, W
         ("Pod", "/api/v1/namespaces/team/pods/a"),
         ("Job", "/apis/batch/v1/namespaces/team/jobs/a"),
         ("ControllerRevision", "/apis/apps/v1/namespaces/team/controllerrevisions/a"),
+        ("RoleBinding", "/apis/rbac.authorization.k8s.io/v1/namespaces/team/rolebindings/a"),
+        ("PodDisruptionBudget", "/apis/policy/v1/namespaces/team/poddisruptionbudgets/a"),
+        ("ServiceAccount", "/api/v1/namespaces/team/serviceaccounts/a"),
         ("ModelDeployment", "/apis/fairlead.dev/v1alpha1/namespaces/team/modeldeployments/a"),
     ],
 )

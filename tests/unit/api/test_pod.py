@@ -35,7 +35,7 @@ DANGEROUS = {
     "template",
 }
 
-NOT_IN_REVISION = {"replicas", "rollout", "revisionHistoryLimit"}
+NOT_IN_REVISION = {"replicas", "requestTimeout", "paused", "rollout", "revisionHistoryLimit"}
 
 
 def _names(schema: dict[str, Any]) -> set[str]:

@@ -2,7 +2,7 @@
 
 from fairlead.api.reasons import EXPLAINED, Reason
 from fairlead.api.rollout_reasons import EXPLAINED_ROLLOUT
-from fairlead.core.checks import CHECKS
+from fairlead.core.rollout.checks import CHECKS
 
 
 def test_every_word_is_a_reason_and_explained_once() -> None:
@@ -12,4 +12,4 @@ def test_every_word_is_a_reason_and_explained_once() -> None:
 
 def test_the_words_of_every_check_are_among_them() -> None:
     used = {name for check in CHECKS for name in check.__code__.co_names if name in Reason.__members__}
-    assert {Reason[name].value for name in used} - {"Serving"} <= set(EXPLAINED_ROLLOUT)
+    assert {Reason[name].value for name in used} - {"Serving", "Scaling"} <= set(EXPLAINED_ROLLOUT)

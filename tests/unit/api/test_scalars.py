@@ -8,7 +8,14 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from fairlead.api import scalars
-from fairlead.api.scalars import describe_duration, parse_duration, parse_limit, parse_quantity
+from fairlead.api.scalars import (
+    describe_duration,
+    parse_duration,
+    parse_latency,
+    parse_limit,
+    parse_percentage,
+    parse_quantity,
+)
 
 
 @pytest.mark.parametrize(
@@ -92,3 +99,25 @@ def test_each_pattern_takes_the_good_and_refuses_the_bad(scalar: object, good: l
 )
 def test_a_duration_is_told_as_it_is_written(seconds: float, text: str) -> None:
     assert describe_duration(timedelta(seconds=seconds)) == text
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("300ms", 0.3), ("2s", 2.0), ("1s500ms", 1.5)])
+def test_a_latency_is_seconds_and_milliseconds(text: str, seconds: float) -> None:
+    assert parse_latency(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "1m", "300", "0.3s", "500ms1s", "off", "1s\n"])
+def test_what_is_no_latency_is_refused_with_what_came(text: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(repr(text))):
+        parse_latency(text)
+
+
+@pytest.mark.parametrize(("text", "share"), [("2%", 0.02), ("0.5%", 0.005), ("100%", 1.0), ("0%", 0.0)])
+def test_a_percentage_is_a_share(text: str, share: float) -> None:
+    assert parse_percentage(text) == share
+
+
+@pytest.mark.parametrize("text", ["", "2", "%", "101%", "-1%", "2.%", "0.02", "2 %", "2%\n"])
+def test_what_is_no_percentage_is_refused_with_what_came(text: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(repr(text))):
+        parse_percentage(text)

@@ -13,7 +13,8 @@ from fairlead.core.evidence.policy import Policy
 from fairlead.core.evidence.record import as_json
 from fairlead.core.evidence.sample import Sample
 from fairlead.core.evidence.state import State
-from fairlead.core.rollout import Verdict, begin, decide
+from fairlead.core.rollout.decide import Verdict, begin, decide
+from fairlead.core.rollout.orders import Orders
 
 
 def rollout(policy: Policy, bad: float) -> list[tuple[State, Sample, Verdict]]:
@@ -61,6 +62,18 @@ def test_only_what_happened_is_printed_on_request(records: Path, capsys: pytest.
     assert len(capsys.readouterr().out.splitlines()) == 3
 
 
+def test_what_somebody_ordered_is_part_of_a_record(tmp_path: Path) -> None:
+    policy, orders = Policy(steps_percent=(10.0,), min_step_seconds=600), Orders(paused=True)
+    lines = []
+    for state, sample, _ in rollout(policy, 0.2):
+        _, verdict = decide(policy, state, sample, orders)
+        parts = {"policy": policy, "state": state, "sample": sample, "orders": orders, "verdict": verdict}
+        lines.append({name: as_json(part) for name, part in parts.items()})
+    assert replay.main([str(written(tmp_path, lines))]) == 0
+    without = [{name: part for name, part in line.items() if name != "orders"} for line in lines]
+    assert replay.main([str(written(tmp_path, without))]) == 1
+
+
 def test_a_verdict_that_was_changed_is_found(records: Path, capsys: pytest.CaptureFixture[str]) -> None:
     lines = [json.loads(line) for line in records.read_text().split("\n") if line]
     lines[7]["verdict"]["fast"] += 1e-12
@@ -89,8 +102,8 @@ def test_another_policy_makes_something_else_of_it(records: Path, capsys: pytest
     ("text", "message"),
     [
         ("nonsense", "line 1: expected a JSON object, got 'nonsense'"),
-        ('{"smaple": {}}', "line 1: expected policy, state, sample and verdict"),
-        ("[]", "line 1: expected policy, state, sample and verdict"),
+        ('{"smaple": {}}', "line 1: expected policy, state, sample, orders and verdict"),
+        ("[]", "line 1: expected policy, state, sample, orders and verdict"),
         ('\n{"sample": {"at_seconds": "x"}}', "line 2: sample.at_seconds: expected float, got 'x'"),
         ('{"policy": {"alpha": 7}}', "alpha: expected 1e-06 to 0.2, got 7"),
     ],

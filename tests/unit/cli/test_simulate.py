@@ -63,3 +63,8 @@ def test_a_log_that_cannot_be_written_is_said(tmp_path: Path, capsys: pytest.Cap
 def test_a_policy_out_of_range_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert simulate.main(["--set", "alpha=0.5"]) == 2
     assert "alpha: expected 1e-06 to 0.2, got 0.5" in capsys.readouterr().err
+
+
+def test_beside_a_stable_that_never_fails_a_bad_version_is_found_as_soon() -> None:
+    life = live(Policy(), Version("bad", 0.5, 0.0), Version("perfect", 0.0, 0.0), 50.0, seconds=120, seed=3)
+    assert life.rolled_back_seconds is not None

@@ -2,7 +2,7 @@
 
 import pytest
 
-from fairlead.api.conditions import ConditionType, condition
+from fairlead.api.conditions import Condition, ConditionType, condition
 from fairlead.api.reasons import EXPLAINED, Reason
 from fairlead.core.announce import announce
 from fairlead.core.effects import Announcement
@@ -36,6 +36,15 @@ def test_good_news_that_come_together_are_one_event_and_hide_no_trouble() -> Non
     assert [item.reason for item in announce([STARTING], [SERVING, rolled_out])] == [Reason.ROLLED_OUT]
     three = announce([STARTING], [SERVING, CRASHED, rolled_out])
     assert [item.reason for item in three] == [Reason.CONTAINER_CRASHED, Reason.ROLLED_OUT]
+
+
+def test_that_gateways_take_a_change_up_is_no_news_and_that_they_refuse_it_is() -> None:
+    def programmed(holds: bool, reason: Reason) -> Condition:
+        return condition(ConditionType.PROGRAMMED, holds, reason, "2 of 2 gateway pods serve generation 7")
+
+    pending, done = programmed(False, Reason.GATEWAY_PENDING), programmed(True, Reason.PROGRAMMED)
+    assert announce([SERVING, pending], [SERVING, done]) == announce([SERVING, done], [SERVING, pending]) == ()
+    assert [item.type for item in announce([done], [programmed(False, Reason.GATEWAY_REJECTED)])] == ["Warning"]
 
 
 def test_a_reason_that_moves_to_another_condition_is_announced() -> None:

@@ -95,3 +95,12 @@ def test_the_stamp_leaves_the_manifest_that_it_was_given_alone() -> None:
     manifest = {"metadata": {"name": "a"}}
     stamped(manifest)
     assert manifest == {"metadata": {"name": "a"}}
+
+
+def test_owners_may_come_back_in_any_order_and_none_may_be_missing() -> None:
+    one, two = {"uid": "1", "name": "a"}, {"uid": "2", "name": "b"}
+    assert covers({"ownerReferences": [one, two]}, {"ownerReferences": [two, one]})
+    assert not covers({"ownerReferences": [one, two]}, {"ownerReferences": [one]})
+    assert not covers({"ownerReferences": [one]}, {"ownerReferences": [one, two]})
+    assert not covers({"ownerReferences": [one]}, {"ownerReferences": ["odd"]})
+    assert not covers({"ownerReferences": [one]}, {})

@@ -19,7 +19,11 @@ VALUES = yaml.safe_load((CHART / "values.yaml").read_text())
 
 VARIANTS = sorted((CHART / "ci").glob("*-values.yaml"))
 INSTALLATION = CHART.parents[1] / "docs" / "installation.md"
-CHART_ALONE = {"registry": {"credentialsSecretName"}, "prometheus": {"credentialsSecretName"}}
+CHART_ALONE = {
+    "registry": {"credentialsSecretName"},
+    "prometheus": {"credentialsSecretName", "tlsSecretName"},
+    "gateway": {"networkPolicy"},
+}
 """Values inside the operator's sections that the chart turns into something else."""
 
 
@@ -75,7 +79,7 @@ def test_every_value_is_described() -> None:
 
 def test_every_described_value_has_a_default_and_every_default_is_described() -> None:
     free = ("resources.requests.", "resources.limits.")
-    defaults = {path for path in leaves(VALUES) if not path.startswith(free)}
+    defaults = {path for path in leaves(VALUES) if not path.removeprefix("gateway.").startswith(free)}
     described = {path for path, _ in properties(SCHEMA)} - {"global"}
     assert defaults == described
 
@@ -103,10 +107,19 @@ def test_an_unknown_name_is_refused_at_every_level(parent: str) -> None:
         ("prometheus.url", "prometheus:9090"),
         ("registry.credentialsSecretName", "Not_A_Name"),
         ("prometheus.credentialsSecretName", "Not_A_Name"),
+        ("prometheus.tlsSecretName", "Not_A_Name"),
+        ("prometheus.queries.gatewayEvidence", "up"),
+        ("prometheus.podLabel", "a-b"),
+        ("prometheus.staleSeconds", 5),
         ("podDisruptionBudget.enabled", "yes"),
         ("serviceMonitor.enabled", "yes"),
         ("serviceMonitor.intervalSeconds", "30s"),
         ("serviceMonitor.labels", {"release": 1}),
+        ("prometheusRule.enabled", "yes"),
+        ("prometheusRule.labels", {"release": 1}),
+        ("prometheusRule.runbookUrl", "git.example.com"),
+        ("dashboard.enabled", 1),
+        ("dashboard.label", "grafana dashboard"),
         ("networkPolicy.enabled", 1),
         ("networkPolicy.ingressFrom", [{}]),
         ("networkPolicy.extraEgress", ["anywhere"]),
@@ -117,6 +130,11 @@ def test_an_unknown_name_is_refused_at_every_level(parent: str) -> None:
         ("registry.podSecretName", "Not_A_Name"),
         ("registry.pollSeconds", 0),
         ("serving.allowPickle", "yes"),
+        ("gateway.replicas", 0),
+        ("gateway.image", ""),
+        ("gateway.resources.limits", {"cpu": None}),
+        ("gateway.networkPolicy.namespaces", ["Bad_Name"]),
+        ("gateway.networkPolicy.clientsFrom", [{}]),
         ("watchNamespaces", ["Bad_Name"]),
         ("watchNamespaces", "team-a"),
         ("allowed.images", [""]),
@@ -137,6 +155,8 @@ def test_a_wrong_value_is_refused_by_name(path: str, value: object) -> None:
         ("watchNamespaces", ["team-a", "team-b"]),
         ("registry.url", "http://mlflow.mlflow.svc:5000"),
         ("prometheus.url", "https://prometheus.example/base"),
+        ("prometheus.queries.gatewayEvidence", 'last_over_time({namespace="{namespace}"}[1m])'),
+        ("prometheus.podLabel", "kubernetes_pod_name"),
         ("registry.credentialsSecretName", "mlflow.credentials"),
         ("serviceMonitor.labels", {"release": "kube-prometheus-stack"}),
         ("networkPolicy.apiServer.cidrs", ["10.0.0.1/32", "fd00::1/128"]),
@@ -144,6 +164,8 @@ def test_a_wrong_value_is_refused_by_name(path: str, value: object) -> None:
         ("registry.allow", [{"namespaces": ["team-*"], "models": ["{namespace}-*", "shared"]}]),
         ("registry.podSecretName", "mlflow"),
         ("serving.allowPickle", True),
+        ("gateway.resources.limits", {"cpu": 2, "memory": "1Gi"}),
+        ("gateway.networkPolicy.clientsFrom", [{"podSelector": {}}]),
         ("image.digest", "sha256:" + "0" * 64),
         ("tolerations", [{"key": "gpu", "operator": "Exists", "effect": "NoSchedule"}]),
         ("affinity", {"nodeAffinity": {}}),

@@ -7,6 +7,7 @@ import pytest
 from tests.unit.builders import DEFAULTS, UID, serving_body, serving_world
 
 from fairlead.api.model_deployment import ModelDeploymentSpec, ResolvedModel
+from fairlead.render.gateway import GATEWAY_SELECTOR
 from fairlead.render.serving import (
     render_revision,
     render_revision_service,
@@ -185,7 +186,7 @@ def test_every_child_has_owner_labels_and_namespace() -> None:
         render_revision(META, name="churn-1", number=1, role="stable", inputs={}, template={}),
         render_workload(META, revision="churn-1", replicas=1, template={}),
         render_revision_service(META, revision="churn-1", protocol=None),
-        render_service(META, revision="churn-1", protocol=None),
+        render_service(META, port=10007, protocol=None),
     ]
     for child in children:
         meta = child["metadata"]
@@ -215,12 +216,12 @@ def test_a_deployment_selects_its_own_pods_and_never_takes_one_away_first() -> N
     ("protocol", "name", "app"),
     [(None, "http", "http"), ("http", "http", "http"), ("grpc", "grpc", "kubernetes.io/h2c")],
 )
-def test_the_service_maps_port_80_to_the_pods_of_one_revision(protocol: str | None, name: str, app: str) -> None:
-    child = render_service(META, revision="churn-1", protocol=protocol)
+def test_the_service_maps_port_80_to_its_port_of_the_gateway(protocol: str | None, name: str, app: str) -> None:
+    child = render_service(META, port=10007, protocol=protocol)
     assert child["spec"]["type"] == "ClusterIP"
-    assert child["spec"]["selector"]["fairlead.dev/revision"] == "churn-1"
+    assert child["spec"]["selector"] == GATEWAY_SELECTOR
     assert child["spec"]["ports"] == [
-        {"name": name, "port": 80, "targetPort": "serving", "protocol": "TCP", "appProtocol": app}
+        {"name": name, "port": 80, "targetPort": 10007, "protocol": "TCP", "appProtocol": app}
     ]
 
 

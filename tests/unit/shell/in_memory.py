@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from tests.property.simulated import SimulatedCluster
-from tests.unit.builders import DEFAULTS, NOW, Body
+from tests.unit.builders import DEFAULTS, GATEWAY_DEFAULTS, NOW, Body
 
 from fairlead.api.kinds import ResourceType
 from fairlead.api.manifests import Manifest
@@ -19,7 +19,14 @@ from fairlead.shell.keys import Key
 
 MD = Key("ModelDeployment", "team", "churn")
 TJ = Key("TrainingJob", "team", "fit")
-FRAME = Frame(defaults=DEFAULTS, allowed=Allowed(), retirement_grace_seconds=30, epoch=1, operator_id="operator-1")
+FRAME = Frame(
+    defaults=DEFAULTS,
+    gateway=GATEWAY_DEFAULTS,
+    allowed=Allowed(),
+    retirement_grace_seconds=30,
+    epoch=1,
+    operator_id="operator-1",
+)
 
 
 async def until(done: Callable[[], object]) -> None:
@@ -38,6 +45,9 @@ class FakeClock:
 
     def now(self) -> datetime:
         return NOW + timedelta(seconds=self.seconds - 1000.0)
+
+    def wall_seconds(self) -> float:
+        return self.now().timestamp()
 
     def monotonic(self) -> float:
         return self.seconds
@@ -122,7 +132,10 @@ class InMemoryRegistry:
     former: list[Run] = field(default_factory=list)
     version: Version | None = None
     alias: Alias = field(default_factory=Alias)
+    version_tags: dict[str, dict[str, str]] = field(default_factory=dict)
     down: bool = False
+    deleted: frozenset[str] = frozenset()
+    """Versions that somebody has deleted."""
     open: list[tuple[str, str]] = field(default_factory=list)
     calls: list[tuple[Any, ...]] = field(default_factory=list)
 
@@ -184,6 +197,12 @@ class InMemoryRegistry:
     async def find_alias(self, model: str, alias: str) -> Alias:
         self._call("find_alias", model, alias)
         return self.alias
+
+    async def tag_version(self, model: str, version: str, tags: Mapping[str, str]) -> None:
+        self._call("tag_version", model, version)
+        if version in self.deleted:
+            raise RegistryError(Reason.MODEL_VERSION_NOT_FOUND, "no such version")
+        self.version_tags[version] = dict(tags)
 
     async def claim_alias(self, model: str, alias: str, writer: str) -> None:
         self._call("claim_alias", model, alias, writer)

@@ -43,7 +43,15 @@ class Bench:
             self.cache.put(body)
         self.cluster.calls.clear()
         self.moved: list[str] = []
-        self.applier = Applier(self.cache, self.cluster, self.registry, FakeClock(), self.moved.append)
+        self.written: list[tuple[object, object]] = []
+        self.applier = Applier(
+            self.cache,
+            self.cluster,
+            self.registry,
+            FakeClock(),
+            self.moved.append,
+            written=lambda before, after: self.written.append((before, after)),
+        )
 
     async def perform(self, effect: Effect, key: Key = MD) -> None:
         await self.applier.perform(key, META, effect, self.seen)
@@ -126,6 +134,16 @@ async def test_a_status_is_written_then_cached_then_announced() -> None:
         "coming up",
         "ModelDeployment",
     )
+
+
+async def test_a_status_is_told_of_once_it_is_written_and_not_before() -> None:
+    bench = Bench(serving_body())
+    await bench.perform(WriteStatus(None, {"phase": "Starting"}))
+    assert bench.written == [(None, {"phase": "Starting"})]
+    bench.cluster.fails["patch"] = ReadAgain("another was faster")
+    with pytest.raises(ReadAgain):
+        await bench.perform(WriteStatus({"phase": "Starting"}, {"phase": "Stable"}))
+    assert len(bench.written) == 1
 
 
 async def test_an_event_that_cannot_be_written_costs_nothing_else() -> None:

@@ -107,3 +107,15 @@ def test_an_object_without_namespace_or_version_has_a_place_too() -> None:
     body = {"kind": "Node", "metadata": {"name": "n"}}
     assert ref_of(body) == ("Node", "", "n")
     assert version_of(body) == 0
+
+
+def test_objects_are_found_by_kind_and_namespace() -> None:
+    cache = Cache()
+    assert cache.inside("Pod", "team") == ()
+    cache.put(pod())
+    cache.put({**pod(), "metadata": {**pod()["metadata"], "namespace": "others"}})
+    assert [item["metadata"]["namespace"] for item in cache.inside("Pod", "team")] == ["team"]
+    cache.put(pod(2))
+    assert [version_of(item) for item in cache.inside("Pod", "team")] == [2]
+    cache.remove(pod(2))
+    assert cache.inside("Pod", "team") == ()

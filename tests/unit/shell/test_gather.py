@@ -6,10 +6,14 @@ from typing import Any
 import pytest
 from tests.unit.builders import (
     JOB_UID,
+    NOW,
     REGISTERING_UID,
     Body,
     child_of,
     container_status,
+    gateway_facts,
+    gateway_objects,
+    gateway_world,
     job_body,
     pod_body,
     registering_job_body,
@@ -20,21 +24,31 @@ from tests.unit.builders import (
 )
 from tests.unit.shell.in_memory import FRAME, MD, TJ, FakeClock, InMemoryCluster, InMemoryRegistry
 
+from fairlead.api.gateway_evidence import PodEvidence
+from fairlead.api.names import ANNOTATION_APPLIED
 from fairlead.api.reasons import Reason
 from fairlead.api.resource import InvalidResource
 from fairlead.core.effects import ObjectRef
+from fairlead.core.evidence.policy import Policy
+from fairlead.core.rollout.arms import Contest
+from fairlead.core.rollout.live import begin_rollout, show
 from fairlead.core.world import (
     Allowed,
     RegistryProblem,
+    Report,
     Run,
     ServingWorld,
     TrainingWorld,
     Unanswered,
 )
 from fairlead.shell.cache import Cache
+from fairlead.shell.gateways import Gateways
 from fairlead.shell.gather import Frame, Gatherer, Seen
+from fairlead.shell.keys import Key, gateway_key
 from fairlead.shell.models import Models
 from fairlead.shell.queue import WorkQueue
+from fairlead.shell.reports import Answers
+from fairlead.shell.rollouts import Rollouts
 
 RUN = Run("run-1", "1", "http://mlflow/run", "RUNNING")
 MODEL = {"name": "churn", "alias": "candidate"}
@@ -58,12 +72,27 @@ def cached(*bodies: Body) -> Cache:
     return cache
 
 
+def gatherer_of(cache: Cache, **parts: Any) -> Gatherer:
+    gateways = parts.pop("gateways", None) or Gateways(WorkQueue(FakeClock(), jitter=lambda seconds: seconds))
+    cluster, registry = parts.pop("cluster", None), parts.pop("registry", None)
+    models = parts.pop("models", None) or no_models()
+    return Gatherer(
+        cache,
+        cluster or InMemoryCluster(),
+        registry or InMemoryRegistry(),
+        FakeClock(),
+        models,
+        gateways=gateways,
+        rollouts=Rollouts(cache),
+        **parts,
+    )
+
+
 async def serving(
     body: Body, *objects: Body, models: Models | None = None, seen: Seen | None = None, frame: Frame = FRAME
 ) -> ServingWorld:
     cache = cached(*(versioned(item, **{"fairlead.dev/modeldeployment": "churn"}) for item in objects))
-    gatherer = Gatherer(cache, InMemoryCluster(), InMemoryRegistry(), FakeClock(), models or no_models())
-    return await gatherer.gather_serving(MD, body, frame, seen or Seen(foreign={}))
+    return await gatherer_of(cache, models=models).gather_serving(MD, body, frame, seen or Seen(foreign={}))
 
 
 async def training(
@@ -74,8 +103,9 @@ async def training(
     seen: Seen | None = None,
 ) -> TrainingWorld:
     cache = cached(*(versioned(item, **{"fairlead.dev/trainingjob": "fit"}) for item in objects))
-    gatherer = Gatherer(cache, cluster or InMemoryCluster(), registry or InMemoryRegistry(), FakeClock(), no_models())
-    return await gatherer.gather_training(TJ, body, FRAME, seen or Seen(foreign={}))
+    return await gatherer_of(cache, cluster=cluster, registry=registry).gather_training(
+        TJ, body, FRAME, seen or Seen(foreign={})
+    )
 
 
 async def test_children_pods_settings_and_time_come_together() -> None:
@@ -95,6 +125,17 @@ async def test_an_object_with_our_label_but_another_owner_is_a_child_of_someone_
     world = await serving(serving_body(), theirs)
     assert not world.children[ObjectRef("Deployment", "churn-x")].ours
     assert world.workloads == {}
+
+
+@pytest.mark.parametrize("stamped", [True, False], ids=["written by us", "labelled by somebody"])
+async def test_what_we_wrote_for_a_former_owner_of_the_name_is_taken_over(stamped: bool) -> None:
+    body = serving_body()
+    orphans = revision_children(body)
+    for item in orphans:
+        del item["metadata"]["ownerReferences"]
+        item["metadata"]["annotations"] = {ANNOTATION_APPLIED: "0123456789abcdef"} if stamped else {}
+    world = await serving(body, *orphans)
+    assert [child.ours for child in world.children.values()] == [stamped] * len(orphans)
 
 
 async def test_a_pod_that_no_replica_set_made_says_nothing_about_a_revision() -> None:
@@ -267,3 +308,105 @@ async def test_the_job_controller_s_warnings_are_read_only_while_there_is_no_pod
 async def test_no_warning_is_none() -> None:
     body = training_body()
     assert (await training(body, job_body(body), seen=Seen(foreign={}, refused="why"))).job_warning == ""
+
+
+# -- the gateway
+
+
+class Told:
+    """Answers that are there already."""
+
+    def __init__(self) -> None:
+        self.followed: list[tuple[Key, int, bool]] = []
+        self.forgotten: list[Key] = []
+
+    def follow(self, key: Key, *, generation: int, watched: bool) -> Answers:
+        self.followed.append((key, generation, watched))
+        return Answers({"gateway-0": Report(7, 1)}, frozenset({"gateway-1"}))
+
+    def forget(self, key: Key) -> None:
+        self.forgotten.append(key)
+
+    def evidence(self, namespace: str) -> dict[str, PodEvidence]:
+        return {"gateway-0": PodEvidence(1.0, 1.0, {})}
+
+    def stale_seconds(self, namespace: str) -> float:
+        return 75.0
+
+
+ARM = {"revision": "churn-1", "weight": 100}
+SPLIT = [{**ARM, "weight": 95}, {"revision": "churn-2", "role": "canary", "weight": 5}]
+EVIDENCE = show(begin_rollout(Contest("churn-2", "churn-1"), Policy(), now=NOW, floor=1), None, now=NOW).wire()
+
+
+@pytest.mark.parametrize(
+    ("status", "generation", "watched"),
+    [
+        (None, 0, False),
+        ({"traffic": {"generation": 7, "arms": [ARM]}}, 7, False),
+        ({"traffic": {"generation": 8, "arms": SPLIT}}, 8, False),
+        ({"traffic": {"generation": 8, "arms": SPLIT}, "evidence": EVIDENCE}, 8, True),
+    ],
+)
+async def test_a_port_is_given_and_what_the_gateway_says_of_this_one_is_part_of_the_world(
+    status: Body | None, generation: int, watched: bool
+) -> None:
+    gateways, told = Gateways(WorkQueue(FakeClock(), jitter=lambda seconds: seconds)), Told()
+    gateways.noted(gateway_world(), gateway_facts())
+    body = serving_body(status=status)
+    gatherer = gatherer_of(cached(body), gateways=gateways, reports=told)
+    world = await gatherer.gather_serving(MD, body, FRAME, Seen(foreign={}))
+    assert world.port is not None and 10000 <= world.port <= 10999
+    assert (world.gateway.reports, world.gateway.silent) == ({"gateway-0": Report(7, 1)}, {"gateway-1"})
+    assert world.gateway.ready_pods == ("gateway-0", "gateway-1")
+    assert told.followed == [(MD, generation, watched)]
+    assert set(world.evidence) == ({"gateway-0"} if watched else set())
+    gatherer.forget(MD)
+    assert told.forgotten == [MD]
+
+
+async def test_nobody_follows_the_gateway_for_one_that_goes() -> None:
+    told, body = Told(), serving_body(deleting=True)
+    await gatherer_of(cached(body), reports=told).gather_serving(MD, body, FRAME, Seen(foreign={}))
+    assert told.followed == []
+
+
+async def test_before_the_first_look_nothing_is_known_of_the_gateway() -> None:
+    assert not (await serving(serving_body())).gateway.known
+
+
+async def test_a_port_that_was_given_is_forgotten_with_its_owner() -> None:
+    gatherer = gatherer_of(cached(serving_body()))
+    first = (await gatherer.gather_serving(MD, serving_body(), FRAME, Seen(foreign={}))).port
+    gatherer.forget(MD)
+    told = serving_body(status={"traffic": {"port": 10999}})
+    world = await gatherer.gather_serving(MD, told, FRAME, Seen(foreign={}))
+    assert world.port == 10999 != first
+
+
+def test_a_gateway_s_world_has_its_owners_and_its_objects() -> None:
+    going = serving_body(name="going", deleting=True)
+    going["metadata"]["uid"] = "uid-going"
+    *objects, budget = (versioned(item) for item in gateway_objects())
+    forged = {**budget, "metadata": {**budget["metadata"], "ownerReferences": [], "annotations": {}}}
+    pod = versioned(pod_body(name="gateway-1", ready=True), **{"app.kubernetes.io/name": "fairlead-gateway"})
+    pod["metadata"]["ownerReferences"] = [{"kind": "ReplicaSet", "uid": "u", "controller": True}]
+    by_hand = versioned(pod_body(name="by-hand", ready=True), **{"app.kubernetes.io/name": "fairlead-gateway"})
+    gatherer = gatherer_of(cached(serving_body(), going, *objects, forged, pod, by_hand))
+    world = gatherer.gather_gateway(gateway_key("team"), FRAME, Seen(foreign={}, refused="no"))
+    assert [item.name for item in world.owners] == ["churn"]
+    ours = {ref.kind: child.ours for ref, child in world.children.items()}
+    assert ours == {"ServiceAccount": True, "RoleBinding": True, "Deployment": True, "PodDisruptionBudget": False}
+    facts = gatherer.gateway_facts(gateway_key("team"), world)
+    assert facts.workload and facts.workload.name == "fairlead-gateway"
+    assert facts.ready_pods == ("gateway-1",), "what no ReplicaSet made is no gateway"
+    assert facts.conflict == ObjectRef("PodDisruptionBudget", "fairlead-gateway")
+    assert (facts.refused, facts.known) == ("no", True)
+
+
+def test_a_foreign_deployment_is_no_gateway() -> None:
+    foreign = {**versioned(gateway_objects()[2])}
+    foreign["metadata"] = {**foreign["metadata"], "ownerReferences": [], "annotations": {}}
+    gatherer = gatherer_of(cached(serving_body(), foreign))
+    world = gatherer.gather_gateway(gateway_key("team"), FRAME, Seen(foreign={}))
+    assert gatherer.gateway_facts(gateway_key("team"), world).workload is None

@@ -6,7 +6,7 @@ import pytest
 from tests.unit.builders import serving_body, training_body
 from tests.unit.shell.in_memory import MD, TJ
 
-from fairlead.shell.keys import Key, key_of
+from fairlead.shell.keys import Key, gateway_key, key_of
 
 
 @pytest.mark.parametrize(("body", "key"), [(serving_body(), MD), (training_body(), TJ)])
@@ -19,6 +19,8 @@ def test_a_custom_resource_is_its_own(body: dict[str, Any], key: Key) -> None:
     [
         ({"fairlead.dev/modeldeployment": "churn"}, MD),
         ({"fairlead.dev/trainingjob": "fit"}, TJ),
+        ({"app.kubernetes.io/name": "fairlead-gateway"}, gateway_key("team")),
+        ({"app.kubernetes.io/name": "fairlead-gateway", "fairlead.dev/modeldeployment": "churn"}, MD),
         ({"app": "other"}, None),
         ({}, None),
         (None, None),
@@ -36,3 +38,4 @@ def test_a_custom_resource_is_not_known_by_a_label_that_someone_gave_it() -> Non
 
 def test_a_key_reads_as_a_path() -> None:
     assert str(MD) == "ModelDeployment/team/churn"
+    assert str(gateway_key("team")) == "Gateway/team/fairlead-gateway"

@@ -6,7 +6,7 @@ import logging
 from collections.abc import AsyncIterator, Callable
 
 import pytest
-from tests.unit.builders import Body, serving_body, training_body
+from tests.unit.builders import Body, gateway_facts, gateway_world, serving_body, training_body
 from tests.unit.shell.in_memory import FRAME, MD, TJ, FakeClock, InMemoryCluster, InMemoryRegistry, until
 
 from fairlead.api.reasons import Reason
@@ -16,11 +16,13 @@ from fairlead.core.world import RegistryProblem
 from fairlead.errors import FairleadError, ReadAgain, Refused, RegistryError, RetryLater
 from fairlead.shell.apply import Applier
 from fairlead.shell.cache import Cache
+from fairlead.shell.gateways import Gateways
 from fairlead.shell.gather import Frame, Gatherer, Seen
-from fairlead.shell.keys import Key
+from fairlead.shell.keys import Key, gateway_key
 from fairlead.shell.loop import MOST_EFFECTS, Loop, Unsettled
 from fairlead.shell.models import Models
 from fairlead.shell.queue import WorkQueue
+from fairlead.shell.rollouts import Rollouts
 from fairlead.shell.telemetry import Telemetry
 
 
@@ -39,7 +41,7 @@ class RecordingTelemetry(Telemetry):
 class Bench:
     """A loop with everything around it in memory."""
 
-    def __init__(self, *bodies: Body, frame: Callable[[], Frame] = lambda: FRAME) -> None:
+    def __init__(self, *bodies: Body, frame: Callable[[], Frame] = lambda: FRAME, gateway: bool = True) -> None:
         self.clock = FakeClock()
         self.cluster = InMemoryCluster(*bodies)
         self.registry = InMemoryRegistry()
@@ -50,15 +52,31 @@ class Bench:
         for body in self.cluster.world.objects.values():
             self.cache.put(body)
         self.models = Models(self.registry, self.queue, poll_seconds=15, jitter=lambda seconds: seconds)
+        self.gateways = Gateways(self.queue)
+        if gateway:
+            self.gateways._queue = WorkQueue(self.clock, jitter=lambda seconds: seconds)  # nobody has to hear of it
+            self.gateways.noted(gateway_world(), gateway_facts())
+            self.gateways._queue = self.queue
+        self.rollouts = Rollouts(self.cache)
         self.loop = Loop(
             queue=self.queue,
             cache=self.cache,
-            gatherer=Gatherer(self.cache, self.cluster, self.registry, self.clock, self.models),
+            gatherer=Gatherer(
+                self.cache,
+                self.cluster,
+                self.registry,
+                self.clock,
+                self.models,
+                gateways=self.gateways,
+                rollouts=self.rollouts,
+            ),
             applier=Applier(self.cache, self.cluster, self.registry, self.clock, self.models.ask_again),
             clock=self.clock,
             telemetry=self.telemetry,
             frame=frame,
             gone=self.gone.append,
+            gateways=self.gateways,
+            rollouts=self.rollouts,
         )
 
     @contextlib.asynccontextmanager
@@ -265,3 +283,76 @@ async def test_a_cancelled_worker_leaves_the_queue_in_order() -> None:
     async with bench.running():
         await asyncio.wait_for(entered.wait(), timeout=5)
     assert bench.queue.oldest_seconds() == 0
+
+
+# -- the namespace's gateway
+
+GATEWAY_KEY = gateway_key("team")
+
+
+async def test_a_model_deployment_brings_the_gateway_of_its_namespace_with_it() -> None:
+    bench = Bench(serving_body(), gateway=False)
+    results = await bench.work(MD, results=3)
+    assert sorted(results) == [("Gateway", "settled"), ("ModelDeployment", "settled"), ("ModelDeployment", "settled")]
+    made = [write for write in bench.cluster.world.writes if write.endswith(" fairlead-gateway")]
+    assert [write.split()[1] for write in made] == [
+        "ServiceAccount",
+        "RoleBinding",
+        "Deployment",
+        "PodDisruptionBudget",
+    ]
+    writes = len(bench.cluster.world.writes)
+    await bench.loop.reconcile(GATEWAY_KEY)
+    await bench.loop.reconcile(MD)
+    assert len(bench.cluster.world.writes) == writes
+
+
+async def test_after_a_start_a_status_stays_as_it_is_until_the_gateway_was_looked_at() -> None:
+    bench = Bench(serving_body())
+    await bench.loop.reconcile(MD)
+    body = bench.cluster.world.objects[("ModelDeployment", "churn")]
+    again = Bench(body, gateway=False)
+    assert await again.loop.reconcile(MD) is None
+    assert again.cluster.world.writes == []
+    await again.loop.reconcile(GATEWAY_KEY)
+    await again.loop.reconcile(MD)
+    assert "status ModelDeployment churn" in again.cluster.world.writes
+
+
+async def test_a_name_of_the_gateway_s_that_someone_has_is_told_by_the_model_deployment() -> None:
+    theirs: Body = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "fairlead-gateway"}}
+    bench = Bench(serving_body(), gateway=False)
+    bench.cluster.world.put(theirs)
+    await bench.work(MD, results=3)
+    status = bench.cluster.world.objects[("ModelDeployment", "churn")]["status"]
+    reasons = {item["type"]: item["reason"] for item in status["conditions"]}
+    assert (reasons["Ready"], reasons["Programmed"]) == ("NameConflict", "NameConflict")
+    assert bench.cluster.world.get("Deployment", "fairlead-gateway") is None
+    assert bench.next_look() <= 10.5
+
+
+async def test_a_look_at_the_gateway_that_fails_still_lets_its_model_deployments_go_on() -> None:
+    bench = Bench(serving_body(), gateway=False)
+    bench.cluster.fails["apply"] = RetryLater("busy")
+    assert (await bench.work(GATEWAY_KEY, results=1))[0] == ("Gateway", "retry")
+    assert bench.gateways.facts("team").known
+
+
+async def test_a_refused_object_of_the_gateway_s_is_told_and_tried_again() -> None:
+    bench = Bench(serving_body(), gateway=False)
+    bench.cluster.world.refused_kinds.add("RoleBinding")
+    assert (await bench.work(GATEWAY_KEY, results=1))[0] == ("Gateway", "settled")
+    assert "a policy refuses RoleBinding" in bench.gateways.facts("team").refused
+
+
+async def test_a_fight_over_the_gateway_s_objects_is_stopped() -> None:
+    bench = Bench(serving_body(), gateway=False)
+    bench.cache.put = lambda body: True  # type: ignore[method-assign]
+    with pytest.raises(Unsettled, match="another writer changes its objects"):
+        await bench.loop.reconcile(GATEWAY_KEY)
+
+
+async def test_a_model_deployment_that_goes_asks_for_no_gateway() -> None:
+    bench = Bench(serving_body(deleting=True), gateway=False)
+    await bench.loop.reconcile(MD)
+    assert bench.queue.depth == 0

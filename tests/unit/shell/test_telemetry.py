@@ -1,10 +1,11 @@
 """The operator's metrics."""
 
 from prometheus_client.parser import text_string_to_metric_families
+from tests.unit.builders import serving_body
 from tests.unit.shell.in_memory import MD, FakeClock
 
 from fairlead.shell.queue import WorkQueue
-from fairlead.shell.telemetry import RESULTS, Telemetry
+from fairlead.shell.telemetry import READS, RESULTS, Telemetry
 
 
 def samples(telemetry: Telemetry, queue: WorkQueue | None = None, **more: object) -> dict[tuple[str, ...], float]:
@@ -13,6 +14,7 @@ def samples(telemetry: Telemetry, queue: WorkQueue | None = None, **more: object
     text = telemetry.render(
         queue or WorkQueue(FakeClock(), jitter=lambda seconds: seconds),
         lambda: phases,
+        deployments=lambda: [],
         leader=bool(more.get("leader")),
     ).decode()
     return {
@@ -61,6 +63,10 @@ def test_what_the_watch_missed_is_counted_by_kind() -> None:
     assert samples(telemetry)[("fairlead_watch_missed_total", "Pod")] == 3
 
 
+def test_a_kind_of_which_nothing_was_missed_yet_is_there_at_zero() -> None:
+    assert samples(Telemetry())[("fairlead_watch_missed_total", "ModelDeployment")] == 0
+
+
 def test_resources_are_counted_by_phase_and_a_phase_without_any_is_zero_again() -> None:
     telemetry = Telemetry()
     found = samples(telemetry, phases=[("TrainingJob", "Running"), ("TrainingJob", "Running")])
@@ -87,3 +93,25 @@ def test_a_dependency_has_a_series_once_it_was_asked() -> None:
     found = samples(telemetry)
     assert found[("fairlead_dependency_up", "mlflow")] == 1
     assert found[("fairlead_dependency_up", "prometheus")] == 0
+
+
+def test_reads_of_evidence_are_counted_by_outcome_and_timed() -> None:
+    telemetry = Telemetry()
+    assert all(samples(telemetry)[("fairlead_evidence_reads_total", outcome)] == 0 for outcome in READS)
+    telemetry.read_evidence("timeout", 1.0)
+    found = samples(telemetry)
+    assert found[("fairlead_evidence_reads_total", "timeout")] == 1
+    assert found[("fairlead_evidence_read_duration_seconds_sum",)] == 1.0
+
+
+def test_the_statuses_of_modeldeployments_are_read_when_they_are_asked_for() -> None:
+    telemetry, queue = Telemetry(), WorkQueue(FakeClock(), jitter=lambda seconds: seconds)
+    known = [serving_body(status={"phase": "Stable"})]
+
+    def render() -> str:
+        return telemetry.render(queue, lambda: [], deployments=lambda: known, leader=True).decode()
+
+    series = 'fairlead_modeldeployment_phase{modeldeployment="churn",namespace="team",phase="Stable"} 1.0'
+    assert series in render()
+    known.clear()
+    assert "fairlead_modeldeployment_phase" not in render()

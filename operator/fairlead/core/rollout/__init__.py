@@ -1,0 +1,1 @@
+"""Judges a candidate that has traffic: evidence in, what follows for its share out."""

@@ -1,0 +1,1 @@
+"""Decides about a ModelDeployment: roles of revisions, children, traffic, status."""

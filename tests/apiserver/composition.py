@@ -25,15 +25,20 @@ from fairlead.api.kinds import OWNED, WATCHED, ResourceType
 from fairlead.api.names import MANAGED_SELECTOR
 from fairlead.core.world import Allowed
 from fairlead.errors import ReadAgain, RetryLater
+from fairlead.from_settings import gateway_defaults
 from fairlead.render.defaults import RenderDefaults
+from fairlead.settings import Settings
 from fairlead.shell.apply import Applier
 from fairlead.shell.cache import Cache, ref_of
+from fairlead.shell.gateways import Gateways
 from fairlead.shell.gather import Frame, Gatherer
-from fairlead.shell.keys import Key
+from fairlead.shell.keys import Key, gateway_key
 from fairlead.shell.loop import Loop
 from fairlead.shell.models import Models
 from fairlead.shell.queue import WorkQueue
+from fairlead.shell.rollouts import Rollouts
 from fairlead.shell.telemetry import Telemetry
+from fairlead.shell.telling import Teller
 
 MOST_ROUNDS = 60
 RETIREMENT_GRACE_SECONDS = 30.0
@@ -102,6 +107,10 @@ class MovedClock:
         """Wall-clock time."""
         return datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=self.ahead_seconds)
 
+    def wall_seconds(self) -> float:
+        """The same with its fractions."""
+        return time.time() + self.ahead_seconds
+
     def monotonic(self) -> float:
         """Seconds."""
         return time.monotonic() + self.ahead_seconds
@@ -159,15 +168,31 @@ class Composition:
         )
         queue = WorkQueue(clock, jitter=lambda seconds: seconds)
         models = Models(self._registry, queue, poll_seconds=15, jitter=lambda seconds: seconds)
+        gateways, rollouts = Gateways(queue), Rollouts(self._cache)
+        applier = Applier(self._cache, self._cluster, self._registry, clock, models.ask_again)
+        self._teller = Teller(
+            cache=self._cache,
+            queue=queue,
+            rollouts=rollouts,
+            registry=self._registry,
+            applier=applier,
+            clock=clock,
+            allowed=Allowed(),
+            moved=models.ask_again,
+        )
         self._loop = Loop(
             queue=queue,
             cache=self._cache,
-            gatherer=Gatherer(self._cache, self._cluster, self._registry, clock, models),
-            applier=Applier(self._cache, self._cluster, self._registry, clock, models.ask_again),
+            gatherer=Gatherer(
+                self._cache, self._cluster, self._registry, clock, models, gateways=gateways, rollouts=rollouts
+            ),
+            applier=applier,
             clock=clock,
             telemetry=Telemetry(),
             frame=lambda: _frame(registry_url, epoch),
             gone=lambda _key: None,
+            gateways=gateways,
+            rollouts=rollouts,
         )
 
     async def __aenter__(self) -> "Composition":
@@ -191,15 +216,25 @@ class Composition:
             if ref_of(body) not in names:
                 self._cache.remove(body)
 
+    async def tell(self) -> None:
+        """One look at what the registry has to hear, on a fresh cache."""
+        await self.refresh()
+        await self._teller.once("operator")
+
     async def reconcile(self, key: Key) -> float | None:
         """One reconcile on a fresh cache. What the loop would retry is retried; the seconds until the next look."""
         for _ in range(MOST_ROUNDS):
             await self.refresh()
             try:
-                return await self._loop.reconcile(key)
+                waits = [await self._loop.reconcile(item) for item in self._line(key)]
+                return min((wait for wait in waits if wait is not None), default=None)
             except (ReadAgain, RetryLater):
                 continue
         raise AssertionError(f"{key} was retried {MOST_ROUNDS} times")
+
+    def _line(self, key: Key) -> list[Key]:
+        """A ModelDeployment brings the gateway of its namespace with it."""
+        return [gateway_key(self._namespace), key] if key.kind == "ModelDeployment" else [key]
 
     async def settle(self, key: Key, play: Callable[[], bool]) -> None:
         """Reconcile until nothing is due. `play` is the rest of the world: it makes one move, or says False."""
@@ -220,6 +255,7 @@ def _frame(registry_url: str, epoch: int) -> Frame:
             image_pull_policy="IfNotPresent",
             registry_pod_url=registry_url,
         ),
+        gateway=gateway_defaults(Settings(), {}),
         allowed=Allowed(),
         retirement_grace_seconds=RETIREMENT_GRACE_SECONDS,
         epoch=epoch,

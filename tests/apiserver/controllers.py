@@ -5,7 +5,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from tests.apiserver.objects import Objects
+from tests.apiserver.objects import Objects, eventually
+
+from fairlead.api.names import GATEWAY
 
 DIGEST = "sha256:" + "0123456789abcdef" * 4
 
@@ -41,7 +43,17 @@ class Controllers:
         self._objects = objects
 
     def deployment_ready(self, name: str, *, ready: int | None = None) -> None:
-        """The Deployment has `ready` ready pods, all that it asks for when absent, and no failure."""
+        """The Deployment has `ready` ready pods, all that it asks for when absent, and no failure.
+
+        So has the namespace's gateway, without which no model is ready; the operator makes it at the same time.
+        """
+        self._make_ready(name, ready)
+        if name != GATEWAY:
+            gateway = eventually("a gateway", lambda: self._objects.find("Deployment", GATEWAY), seconds=10)
+            if not _is_ready({"kind": "Deployment", **gateway}):
+                self._make_ready(GATEWAY, None)
+
+    def _make_ready(self, name: str, ready: int | None) -> None:
         body = self._objects.get("Deployment", name)
         count = int(body["spec"]["replicas"]) if ready is None else ready
         status = {

@@ -9,7 +9,17 @@ from tests.apiserver.objects import Objects
 
 from fairlead.api.kinds import BY_KIND
 
-KINDS = ("ModelDeployment", "TrainingJob", "ControllerRevision", "Deployment", "Service", "Job")
+KINDS = (
+    "ModelDeployment",
+    "TrainingJob",
+    "ControllerRevision",
+    "Deployment",
+    "Service",
+    "Job",
+    "ServiceAccount",
+    "RoleBinding",
+    "PodDisruptionBudget",
+)
 _IDENTITY = {"uid", "resourceVersion", "namespace", "clusterIP", "clusterIPs", "fairlead.dev/applied", "managedFields"}
 _TIMES = {"creationTimestamp", "since", "startTime", "completionTime", "lastTransitionTime", "lastUpdateTime"}
 _CLOCKS = {"endTime", "runningSince", "runningSeconds", "pendingSince"}

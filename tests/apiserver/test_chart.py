@@ -21,6 +21,7 @@ from tests.cluster.paths import REPOSITORY
 CHART = REPOSITORY / "helm" / "fairlead"
 VARIANTS = {path.stem.removesuffix("-values"): path for path in sorted((CHART / "ci").glob("*-values.yaml"))}
 PROMETHEUS_OPERATOR = "github.com/prometheus-operator/prometheus-operator"
+MONITORING = ("servicemonitors", "podmonitors", "prometheusrules")
 TEAMS = ("team-a", "team-b")
 """The namespaces that `watchNamespaces` of the variant names."""
 
@@ -43,15 +44,15 @@ def team_namespaces(api: httpx.Client, crds: None) -> None:
 
 @pytest.fixture(scope="module")
 def monitoring_crds(control_plane: ControlPlane) -> None:
-    """The Prometheus operator's own definitions of ServiceMonitor and PodMonitor."""
+    """The Prometheus operator's own definitions of ServiceMonitor, PodMonitor and PrometheusRule."""
     folder = module_files("prometheus-operator", PROMETHEUS_OPERATOR) / "example" / "prometheus-operator-crd"
-    files = [str(folder / f"monitoring.coreos.com_{kind}.yaml") for kind in ("servicemonitors", "podmonitors")]
+    files = [str(folder / f"monitoring.coreos.com_{kind}.yaml") for kind in MONITORING]
     chosen = [part for file in files for part in ("-f", file)]
     control_plane.kubectl("apply", "--server-side", *chosen)
     control_plane.kubectl("wait", *chosen, "--for=condition=Established", "--timeout=10s")
-    wanted = {"servicemonitors.monitoring.coreos.com", "podmonitors.monitoring.coreos.com"}
+    wanted = {f"{kind}.monitoring.coreos.com" for kind in MONITORING}
     eventually(
-        "both kinds are served",
+        "all kinds are served",
         lambda: set(control_plane.kubectl("api-resources", "-o", "name", check=False).split()) >= wanted,
         seconds=20,
     )
@@ -78,12 +79,12 @@ def test_the_api_server_accepts_every_documented_variant(
     assert len(dry_run(control_plane, text)) == sum(1 for document in yaml.safe_load_all(text) if document)
 
 
-def test_the_example_pod_monitor_is_one(
+def test_the_example_pod_monitors_are_accepted(
     control_plane: ControlPlane, team_namespaces: None, monitoring_crds: None
 ) -> None:
     text = (REPOSITORY / "examples" / "platform" / "podmonitor.yaml").read_text()
     assert dry_run(control_plane, text) == [
-        "podmonitor.monitoring.coreos.com/fairlead-serving created (server dry run)"
+        f"podmonitor.monitoring.coreos.com/fairlead-{name} created (server dry run)" for name in ("serving", "gateway")
     ]
 
 
@@ -141,7 +142,8 @@ Right = tuple[str, str, str, str]
 """(verb, API group, resource, name)"""
 
 READ = ("get", "list", "watch")
-FULL = (*READ, "create", "patch", "delete")
+MADE = (*READ, "create", "patch")
+FULL = (*MADE, "delete")
 NEEDED: set[Right] = {
     (verb, group, resource, "")
     for group, resource, verbs in (
@@ -155,9 +157,18 @@ NEEDED: set[Right] = {
         ("", "services", FULL),
         ("", "pods", READ),
         ("", "events", ("create", "get", "list", "patch")),
+        ("", "serviceaccounts", MADE),
+        ("policy", "poddisruptionbudgets", MADE),
+        ("rbac.authorization.k8s.io", "rolebindings", READ),
     )
     for verb in verbs
 }
+
+
+def binding_rights(role: str) -> set[Right]:
+    """What lets a gateway read: for where the chart cannot know the namespaces."""
+    group = "rbac.authorization.k8s.io"
+    return {("bind", group, "clusterroles", role), *((verb, group, "rolebindings", "") for verb in ("create", "patch"))}
 
 
 def lease_rights(name: str) -> set[Right]:
@@ -198,9 +209,66 @@ def test_in_the_watched_namespaces_the_operator_has_exactly_the_rights_it_needs_
 
 
 def test_with_all_namespaces_the_rights_are_the_same_everywhere(clusterwide: Installed, api: httpx.Client) -> None:
+    needed = NEEDED | binding_rights(f"{clusterwide.account.rpartition(':')[2]}-gateway")
     for namespace in (*clusterwide.namespaces, clusterwide.other, "kube-system"):
-        assert granted(api, clusterwide, namespace) == NEEDED
-    assert granted(api, clusterwide, clusterwide.release_namespace) == NEEDED | lease_rights("fairlead")
+        assert granted(api, clusterwide, namespace) == needed
+    assert granted(api, clusterwide, clusterwide.release_namespace) == needed | lease_rights("fairlead")
+
+
+GATEWAY_READS = {
+    (verb, group, resource, "")
+    for group, resource in (("fairlead.dev", "modeldeployments"), ("discovery.k8s.io", "endpointslices"))
+    for verb in READ
+}
+
+
+def test_a_gateway_reads_two_kinds_in_its_own_namespace_and_no_other(confined: Installed, api: httpx.Client) -> None:
+    for namespace in confined.namespaces:
+        account = f"system:serviceaccount:{namespace}:fairlead-gateway"
+        gateway = Installed(account, confined.release_namespace, confined.namespaces, confined.other)
+        assert granted(api, gateway, namespace) == GATEWAY_READS
+        for elsewhere in {*confined.namespaces, confined.other} - {namespace}:
+            assert granted(api, gateway, elsewhere) == set()
+
+
+def test_the_operator_binds_the_gateway_s_role_to_it_and_no_other_role(
+    clusterwide: Installed, api: httpx.Client, control_plane: ControlPlane
+) -> None:
+    release = clusterwide.account.rpartition(":")[2]
+    namespace = clusterwide.namespaces[0]
+    headers = {"Impersonate-User": clusterwide.account, "Impersonate-Group": "system:authenticated"}
+    path = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}/rolebindings"
+    subject = {"kind": "ServiceAccount", "name": "fairlead-gateway", "namespace": namespace}
+
+    def bind(name: str, role: str) -> int:
+        body = {
+            "metadata": {"name": name},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
+            "subjects": [subject],
+        }
+        return api.post(path, headers=headers, json=body).status_code
+
+    assert bind("other", "cluster-admin") == bind("node", "system:node") == 403
+    assert bind("gateway", f"{release}-gateway") == 201
+    gateway = Installed(
+        f"system:serviceaccount:{namespace}:fairlead-gateway", release, clusterwide.namespaces, clusterwide.other
+    )
+    eventually("the gateway reads", lambda: granted(api, gateway, namespace) == GATEWAY_READS, seconds=10)
+    assert granted(api, gateway, clusterwide.namespaces[1]) == set()
+
+
+def test_what_a_gateway_may_read_is_kept_when_the_chart_is_uninstalled() -> None:
+    for chosen, kinds in (((), {"ClusterRole"}), (("--set", "watchNamespaces={a,b}"), {"Role", "RoleBinding"})):
+        documents = list(yaml.safe_load_all(template("fairlead", "home", "-s", "templates/rbac.yaml", *chosen)))
+        kept = [item for item in documents if item["metadata"]["name"] == "fairlead-gateway"]
+        assert {item["kind"] for item in kept} == kinds
+        assert {item["metadata"]["annotations"]["helm.sh/resource-policy"] for item in kept} == {"keep"}
+
+
+def test_a_policy_for_gateways_needs_namespaces_to_be_made_in() -> None:
+    with pytest.raises(subprocess.CalledProcessError) as caught:
+        template("fairlead", "home", "--set", "gateway.networkPolicy.enabled=true")
+    assert "gateway.networkPolicy.namespaces: expected the namespaces" in caught.value.stderr
 
 
 VERBS = ("get", "list", "watch", "create", "update", "patch", "delete", "deletecollection", "*")
@@ -277,7 +345,7 @@ def test_with_the_rights_of_the_chart_the_operator_does_its_work_in_the_watched_
             eventually("its Job", lambda objects=objects: objects.names("Job"), seconds=30)
             eventually("its Service", lambda objects=objects: "web" in objects.names("Service"), seconds=30)
             eventually("an event", lambda objects=objects: _events(api, objects.namespace), seconds=30)
-        assert other.names("Deployment") == other.names("Job") == []
+        assert other.workload_names() == other.names("Job") == []
         assert "status" not in other.get("ModelDeployment", "web")
     finally:
         operator.kill()

@@ -27,6 +27,13 @@ TRAINING: dict[str, Any] = {
 }
 PLURAL = {"ModelDeployment": "modeldeployments", "TrainingJob": "trainingjobs"}
 REMOVED = object()
+DEFAULT_ROLLOUT = {
+    "checks": {"alpha": "1%", "maxErrorRate": "2%", "maxLatencyP99": "off", "mode": "enforce"},
+    "guard": {"controlPercent": 5, "duration": "10m", "keepWarm": "full"},
+    "holdDeadline": "24h",
+    "pendingDeadline": "15m",
+    "progressDeadline": "30m",
+}
 
 
 def changed(body: dict[str, Any], **changes: Any) -> dict[str, Any]:
@@ -104,6 +111,27 @@ WRONG = {
     ),
     "a deadline of nothing": Wrong(
         changed(SERVING, spec__rollout__pendingDeadline="0m"), "spec.rollout.pendingDeadline", "more than no time", "0m"
+    ),
+    "a shadow of nothing": Wrong(
+        changed(SERVING, spec__rollout__shadow={"percent": 0}), "spec.rollout.shadow.percent", "1", "0"
+    ),
+    "a shadow of more than everything": Wrong(
+        changed(SERVING, spec__rollout__shadow={"percent": 101}), "spec.rollout.shadow.percent", "100", "101"
+    ),
+    "a shadow that leads nowhere": Wrong(
+        changed(SERVING, spec__rollout__shadow={"onPass": "promote"}),
+        "spec.rollout.shadow.onPass",
+        '"canary", "hold"',
+        '"promote"',
+    ),
+    "a shadow without end": Wrong(
+        changed(SERVING, spec__rollout__shadow={"minDuration": "off"}),
+        "spec.rollout.shadow.minDuration",
+        "h)?",
+        '"off"',
+    ),
+    "a shadow that needs no request": Wrong(
+        changed(SERVING, spec__rollout__shadow={"minRequests": 0}), "spec.rollout.shadow.minRequests", "1", "0"
     ),
     "a load deadline that is off": Wrong(
         changed(SERVING, spec__container={"loadDeadline": "off"}), "spec.container.loadDeadline", "h)?", '"off"'
@@ -242,6 +270,73 @@ WRONG = {
         "spec.imagePullSecrets[0].name",
         "should match",
         '"other/secret"',
+    ),
+    # rollouts
+    "steps that fall": Wrong(
+        changed(SERVING, spec__rollout__canary={"steps": [{"weight": 50}, {"weight": 25}]}),
+        "spec.rollout.canary.steps",
+        "weights that rise",
+        "steps",
+    ),
+    "a step of nothing": Wrong(
+        changed(SERVING, spec__rollout__canary={"steps": [{"weight": 0}]}),
+        "spec.rollout.canary.steps[0].weight",
+        "greater than or equal to 1",
+        "0",
+    ),
+    "no steps": Wrong(
+        changed(SERVING, spec__rollout__canary={"steps": []}), "spec.rollout.canary.steps", "at least 1 items", "0"
+    ),
+    "an approval by an unknown word": Wrong(
+        changed(SERVING, spec__rollout__canary={"steps": [{"weight": 5, "approval": "yes"}]}),
+        "spec.rollout.canary.steps[0].approval",
+        "supported",
+        '"yes"',
+    ),
+    "a step of no time": Wrong(
+        changed(SERVING, spec__rollout__canary={"steps": [{"weight": 5, "minDuration": "0s"}]}),
+        "spec.rollout.canary.steps[0].minDuration",
+        "more than no time",
+        "0s",
+    ),
+    "an error rate without a sign": Wrong(
+        changed(SERVING, spec__rollout__checks={"maxErrorRate": "2"}),
+        "spec.rollout.checks.maxErrorRate",
+        "should match",
+        '"2"',
+    ),
+    "an error rate of nothing": Wrong(
+        changed(SERVING, spec__rollout__checks={"maxErrorRate": "0%"}),
+        "spec.rollout.checks.maxErrorRate",
+        "more than 0%",
+        "0%",
+    ),
+    "an error rate above a half": Wrong(
+        changed(SERVING, spec__rollout__checks={"maxErrorRate": "50.5%"}),
+        "spec.rollout.checks.maxErrorRate",
+        "at most 50%",
+        "50.5%",
+    ),
+    "an alpha that proves nothing": Wrong(
+        changed(SERVING, spec__rollout__checks={"alpha": "21%"}),
+        "spec.rollout.checks.alpha",
+        "at most 20%",
+        "21%",
+    ),
+    "a latency in minutes": Wrong(
+        changed(SERVING, spec__rollout__checks={"maxLatencyP99": "1m"}),
+        "spec.rollout.checks.maxLatencyP99",
+        "should match",
+        '"1m"',
+    ),
+    "a guard with nobody behind it": Wrong(
+        changed(SERVING, spec__rollout__guard={"keepWarm": "none"}),
+        "spec.rollout.guard",
+        "full or one beside a controlPercent",
+        "keepWarm",
+    ),
+    "a hold of no time": Wrong(
+        changed(SERVING, spec__rollout__holdDeadline="0h"), "spec.rollout.holdDeadline", "more than no time", "0h"
     ),
     # training
     "nowhere to register": Wrong(changed(TRAINING, spec__register=REMOVED), "spec.register", "Required", "Required"),
@@ -393,18 +488,18 @@ def test_a_mistyped_safeguard_is_pruned_for_other_clients_and_its_default_stays_
     typo = changed(SERVING, spec__rollout={"progresDeadline": "off", "pendngDeadline": "off"})
     assert resources.create("modeldeployments", typo, validation="Ignore").status_code == 201
     spec = resources.get("modeldeployments", "sample")["spec"]
-    assert spec["rollout"] == {"pendingDeadline": "15m", "progressDeadline": "30m"}
+    assert spec["rollout"] == DEFAULT_ROLLOUT
 
 
 def test_a_limit_is_in_force_for_who_says_nothing_and_off_for_who_writes_off(resources: CustomResources) -> None:
     resources.create("modeldeployments", SERVING).raise_for_status()
     spec = resources.get("modeldeployments", "sample")["spec"]
-    assert spec["rollout"] == {"pendingDeadline": "15m", "progressDeadline": "30m"}
+    assert spec["rollout"] == DEFAULT_ROLLOUT
     assert (spec["replicas"], spec["revisionHistoryLimit"]) == (1, 10)
     off = changed(SERVING, metadata__name="off", spec__rollout={"progressDeadline": "off"})
     resources.create("modeldeployments", off).raise_for_status()
     rollout = resources.get("modeldeployments", "off")["spec"]["rollout"]
-    assert rollout == {"pendingDeadline": "15m", "progressDeadline": "off"}
+    assert rollout == {**DEFAULT_ROLLOUT, "progressDeadline": "off"}
 
 
 def test_a_host_path_is_refused_even_when_the_unknown_field_is_pruned(resources: CustomResources) -> None:
@@ -507,6 +602,30 @@ def test_a_deposed_leader_cannot_turn_traffic_back(
         assert "this writer has been deposed" in answer.json()["message"]
 
 
+def _arm(revision: str, weight: int, failover: str = "") -> dict[str, Any]:
+    return {"revision": revision, "role": "canary" if failover else "stable", "weight": weight, "failover": failover}
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"arms": [_arm("a", 90)]}, "arms: expected weights that add up to 100, or no arms"),
+        ({"arms": [_arm("a", 90), _arm("b", 10, "c")]}, "arms: expected the revision of an arm as failover"),
+        ({"port": 80}, "port in body should be greater than or equal to 10000"),
+        ({"latencyLimit": "soon"}, "latencyLimit in body should match"),
+        ({"arms": [_arm("a", 90), _arm("b", 10, "a")], "port": 10999, "latencyLimit": "250ms"}, ""),
+        ({"arms": [], "unavailableReason": "Starting", "attemptTimeout": ""}, ""),
+    ],
+)
+def test_traffic_that_makes_no_sense_is_refused(change: dict[str, Any], told: str, resources: CustomResources) -> None:
+    resources.create("modeldeployments", SERVING).raise_for_status()
+    value = {"traffic": {**_traffic(3, 7), **change}}
+    patch = [{"op": "add", "path": "/status", "value": value}]
+    answer = resources.patch("modeldeployments", "sample", patch, subresource="status")
+    assert answer.status_code == (422 if told else 200), answer.text
+    assert told in answer.text
+
+
 @pytest.mark.parametrize("path", ["/status", "/status/traffic"])
 def test_traffic_that_was_written_cannot_be_removed(path: str, resources: CustomResources) -> None:
     resources.create("modeldeployments", SERVING).raise_for_status()
@@ -563,14 +682,22 @@ READY = {"type": "Ready", "status": "True", "reason": "Serving", "lastTransition
 ROLLED_OUT = {**READY, "type": "RolledOut", "status": "False", "reason": "ImageNotFound", "message": "no such image"}
 
 
+EVIDENCE = {
+    **dict.fromkeys(("candidate", "incumbent"), "sample-99999999"),
+    **dict.fromkeys(("since", "updated"), "2026-01-01T00:00:00Z"),
+    **{"stage": "Canary", "step": 1, "steps": 3, "weight": 5, "policy": "{}", "state": "[]"},
+}
+
+
 def test_kubectl_get_prints_what_serves_what_comes_and_why_it_waits(
     kubectl: Kubectl, resources: CustomResources
 ) -> None:
     resources.create("modeldeployments", SERVING).raise_for_status()
     revision = {"revision": "sample-0a1b2c3d", "modelVersion": "4", "since": "2026-01-01T00:00:00Z"}
     status = {
-        "phase": "Stable",
+        "phase": "Canary",
         "model": {"name": "churn", "version": "5"},
+        "evidence": EVIDENCE,
         "stable": revision,
         "candidate": {**revision, "revision": "sample-99999999", "modelVersion": "5"},
         "conditions": [READY, ROLLED_OUT],
@@ -578,14 +705,15 @@ def test_kubectl_get_prints_what_serves_what_comes_and_why_it_waits(
     first = [{"op": "add", "path": "/status", "value": status}]
     resources.patch("modeldeployments", "sample", first, subresource="status").raise_for_status()
     head, row = kubectl("get", "md").splitlines()
-    assert head.split() == ["NAME", "MODEL", "VERSION", "STABLE", "CANDIDATE", "PHASE", "READY", "REASON", "AGE"]
-    assert row.split()[:8] == [
+    assert " ".join(head.split()) == "NAME MODEL VERSION STABLE CANDIDATE WEIGHT PHASE READY REASON AGE"
+    assert row.split()[:9] == [
         "sample",
         "churn",
         "4",
         "sample-0a1b2c3d",
         "sample-99999999",
-        "Stable",
+        "5",
+        "Canary",
         "True",
         "ImageNotFound",
     ]

@@ -118,11 +118,7 @@ def deployment_of(objects: Objects, name: str) -> dict[str, Any]:
     """The one Deployment of a ModelDeployment; waits for it."""
 
     def look() -> list[dict[str, Any]]:
-        return [
-            item
-            for item in objects.every("Deployment")
-            if item["metadata"]["labels"].get(LABEL_MODEL_DEPLOYMENT) == name
-        ]
+        return [item for item in objects.workloads() if item["metadata"]["labels"].get(LABEL_MODEL_DEPLOYMENT) == name]
 
     return eventually(f"a Deployment of {name}", look, seconds=SHOWN_SECONDS, shows=lambda: told(objects, name))[0]
 
@@ -268,7 +264,7 @@ def test_what_only_the_deployment_s_own_rules_refuse_is_told_and_makes_no_pods(
 ) -> None:
     objects.create(serving(name, **spec))
     is_told(objects, name, "Rejected", words)
-    assert not [item for item in objects.names("Deployment") if item.startswith(name)]
+    assert not [item for item in objects.workload_names() if item.startswith(name)]
 
 
 @pytest.mark.parametrize(
@@ -296,7 +292,7 @@ def test_what_the_administrator_does_not_allow_makes_no_pods_by_any_door(
 ) -> None:
     objects.create(serving(name, **spec))
     is_told(objects, name, reason, field)
-    assert not [item for item in objects.names("Deployment") if item.startswith(name)]
+    assert not [item for item in objects.workload_names() if item.startswith(name)]
 
 
 PARAMS = {

@@ -39,8 +39,8 @@ def populate(objects: Objects, controllers: Controllers, mlflow: Mlflow) -> dict
     for name in ("wins", "loses", "runs"):
         objects.create(training(name, f"{objects.namespace}-{name}"))
     eventually("three Jobs", lambda: len(objects.names("Job")) == 3, seconds=SETTLE_SECONDS)
-    eventually("three Deployments", lambda: len(objects.names("Deployment")) == 3, seconds=SETTLE_SECONDS)
-    for name in objects.names("Deployment"):
+    eventually("three Deployments", lambda: len(objects.workload_names()) == 3, seconds=SETTLE_SECONDS)
+    for name in objects.workload_names():
         if name.startswith("never"):
             controllers.container(controllers.pod_of("Deployment", name), waiting("ErrImagePull", "no such host"))
         else:

@@ -52,7 +52,7 @@ def test_the_standby_follows_a_leader_that_is_killed(start_operator: StartOperat
     # It may not take a lease that has not run out; the last renewal is at most `renewSeconds` old.
     assert took > SHORT_LEASE["durationSeconds"] - SHORT_LEASE["renewSeconds"] - 1
     objects.create(WEB)
-    eventually("the standby works", lambda: objects.names("Deployment"), seconds=5)
+    eventually("the standby works", objects.workload_names, seconds=5)
 
 
 def test_a_leader_that_is_stopped_hands_its_lease_over(start_operator: StartOperator) -> None:
@@ -68,7 +68,7 @@ def test_a_leader_that_stood_still_past_its_lease_writes_nothing_when_it_wakes(
 ) -> None:
     leader, standby = pair(start_operator)
     objects.create(WEB)
-    eventually("a Deployment", lambda: objects.names("Deployment"), seconds=5)
+    eventually("a Deployment", objects.workload_names, seconds=5)
     controllers.all_ready()
     # A revision that never was stable goes at once when the spec changes; this one has to stay beside the second.
     eventually("web is stable", lambda: stable(objects), seconds=5)
@@ -78,7 +78,7 @@ def test_a_leader_that_stood_still_past_its_lease_writes_nothing_when_it_wakes(
     # Work for the one that sleeps: it will find the event on its connection when it wakes.
     objects.merge("ModelDeployment", "web", {"spec": {"container": {"image": "registry.example/web:2"}}})
     seconds_until_leading(standby, within=AFTER_CRASH_SECONDS)
-    eventually("a second revision", lambda: len(objects.names("Deployment")) == 2, seconds=5)
+    eventually("a second revision", lambda: len(objects.workload_names()) == 2, seconds=5)
     assert epoch(objects) > before
     since = mark(leader.plane.audit_log)
     leader.thaw()
@@ -94,11 +94,11 @@ def test_a_leader_that_slept_past_an_appointment_does_not_keep_it(
 ) -> None:
     leader, standby = pair(start_operator, retirementGraceSeconds=6)
     objects.create(WEB)
-    eventually("a Deployment", lambda: objects.names("Deployment"), seconds=5)
+    eventually("a Deployment", objects.workload_names, seconds=5)
     controllers.all_ready()
     first = eventually("web is stable", lambda: stable(objects), seconds=5)
     objects.merge("ModelDeployment", "web", {"spec": {"container": {"image": "registry.example/web:2"}}})
-    eventually("a second revision", lambda: len(objects.names("Deployment")) == 2, seconds=5)
+    eventually("a second revision", lambda: len(objects.workload_names()) == 2, seconds=5)
     controllers.all_ready()
     eventually("the second is stable", lambda: stable(objects) != first, seconds=5)
     pause(1)  # as above; the first revision is to be retired five seconds from now, and the leader knows when

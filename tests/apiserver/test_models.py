@@ -97,8 +97,8 @@ def test_what_is_missing_in_the_registry_is_told_and_heals(
     expect(objects, {**missing, "pinned": "ModelResolved", "foreign": "ModelNotAllowed"}, SHOWN_SECONDS)
     text = conditions(objects.get("ModelDeployment", "foreign"))["ModelResolved"]["message"]
     assert "registry.allow" in text
-    eventually("a Deployment", lambda: objects.names("Deployment"), seconds=SHOWN_SECONDS)
-    assert [name.rpartition("-")[0] for name in objects.names("Deployment")] == ["pinned"]
+    eventually("a Deployment", objects.workload_names, seconds=SHOWN_SECONDS)
+    assert [name.rpartition("-")[0] for name in objects.workload_names()] == ["pinned"]
 
     mlflow.register(absent, "champion")
     digest = "sha256:" + "a" * 64
@@ -150,7 +150,7 @@ def test_an_outage_touches_nothing_that_serves_and_is_over_when_mlflow_is_back(
     serve(objects, "new", name=f"{objects.namespace}-new", version="1")
     expect(objects, {"web": "RegistryUnavailable", "new": "RegistryUnavailable"}, POLLED_SECONDS)
     assert told(objects, "web", "Ready") == ("True", "Serving")
-    assert objects.names("Deployment") == [old["revision"]]
+    assert objects.workload_names() == [old["revision"]]
     version = add_version(mlflow, objects.namespace)
     mlflow.post("registered-models/alias", name=objects.namespace, alias="champion", version=version)
     proxy.start()

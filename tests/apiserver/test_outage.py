@@ -23,7 +23,7 @@ def start(plane: ControlPlane, folder: Path) -> OperatorProcess:
 
 def serves(objects: Objects) -> dict[str, object]:
     """The phase of `web`, and image and replicas of each Deployment."""
-    specs = [item["spec"] for item in objects.every("Deployment")]
+    specs = [item["spec"] for item in objects.workloads()]
     pods = {item["template"]["spec"]["containers"][0]["image"]: item["replicas"] for item in specs}
     return {"phase": objects.get("ModelDeployment", "web")["status"]["phase"], "pods": pods}
 
@@ -32,7 +32,7 @@ def change_during_an_outage(plane: ControlPlane, objects: Objects, operator: Ope
     """The outage begins when the operator has been told of a new revision, and may be anywhere in it."""
     spec = {"container": {"image": "registry.example/web:1"}}
     objects.create({"kind": "ModelDeployment", "metadata": {"name": "web"}, "spec": spec})
-    eventually("a Deployment", lambda: objects.names("Deployment"), seconds=10)
+    eventually("a Deployment", objects.workload_names, seconds=10)
     Controllers(objects).all_ready()
     objects.merge("ModelDeployment", "web", {"spec": {"replicas": 3, "container": {"image": "registry.example/web:2"}}})
     with step(f"the API server is away for {OUTAGE_SECONDS} s"):

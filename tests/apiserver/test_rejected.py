@@ -83,9 +83,9 @@ def test_refused_deployments_are_told_in_the_api_servers_words_and_heal(
 
     eventually("Rejected", lambda: told() == ["Rejected"] * 2, seconds=SHOWN_SECONDS, shows=told)
     assert all(WORDS in item["message"] for item in stalled())
-    assert objects.names("Deployment") == []
+    assert objects.workload_names() == []
     policy.lift()
-    eventually("two Deployments", lambda: len(objects.names("Deployment")) == 2, seconds=HEAL_SECONDS)
+    eventually("two Deployments", lambda: len(objects.workload_names()) == 2, seconds=HEAL_SECONDS)
     eventually("Rejected is gone", lambda: stalled() == [{}, {}], seconds=SHOWN_SECONDS, shows=stalled)
 
 

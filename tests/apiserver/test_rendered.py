@@ -12,7 +12,9 @@ from fairlead.api.model_deployment import ResolvedModel
 from fairlead.api.resource import ModelDeployment, TrainingJob, parse_model_deployment, parse_training_job
 from fairlead.api.training_job import RunStatus
 from fairlead.core.compare import in_place, stamped
+from fairlead.from_settings import gateway_defaults
 from fairlead.render.defaults import RenderDefaults
+from fairlead.render.gateway import render_gateway
 from fairlead.render.registering import render_registering_job
 from fairlead.render.serving import (
     render_revision,
@@ -23,9 +25,11 @@ from fairlead.render.serving import (
     revision_inputs,
 )
 from fairlead.render.training import render_job
+from fairlead.settings import Settings
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.yaml"))
 DEFAULTS = RenderDefaults("localhost/fairlead-serving:dev", "IfNotPresent", "http://mlflow.mlflow.svc:5000")
+GATEWAY = gateway_defaults(Settings(), {})
 MODEL = ResolvedModel(name="breast-cancer", alias="candidate", version="3")
 RUN = RunStatus(id="0123456789abcdef", experiment_id="1")
 NOT_THERE = ("priorityClassName", "runtimeClassName")
@@ -45,7 +49,8 @@ def of_serving(resource: ModelDeployment) -> list[dict[str, Any]]:
         render_revision(meta, name=name, number=1, role="stable", inputs=inputs, template=template),
         render_workload(meta, revision=name, replicas=spec.replicas, template=template),
         render_revision_service(meta, revision=name, protocol=protocol),
-        render_service(meta, revision=name, protocol=protocol),
+        render_service(meta, port=10007, protocol=protocol),
+        *render_gateway(meta.namespace, [meta], GATEWAY),
     ]
 
 

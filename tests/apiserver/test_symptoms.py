@@ -47,7 +47,7 @@ class Street:
 
     def deployments(self) -> list[str]:
         """The names of its Deployments."""
-        return [name for name in self.objects.names("Deployment") if name.startswith(f"{self.name}-")]
+        return [name for name in self.objects.workload_names() if name.startswith(f"{self.name}-")]
 
     def conditions(self) -> dict[str, dict[str, str]]:
         """By type."""
@@ -58,8 +58,8 @@ class Street:
         return {item["reason"] for item in self.conditions().values()}
 
     def selected(self) -> str:
-        """The revision that its Service selects."""
-        return str(self.objects.get("Service", self.name)["spec"]["selector"]["fairlead.dev/revision"])
+        """The revision that users are sent to."""
+        return str(self.objects.get("ModelDeployment", self.name)["status"]["traffic"]["arms"][0]["revision"])
 
     def expect(self, reason: str) -> None:
         """The condition and the event."""

@@ -32,18 +32,18 @@ async def test_other_defaults_reach_new_revisions_alone(
 ) -> None:
     objects.create({"kind": "ModelDeployment", "metadata": {"name": "web"}, "spec": OLD})
     await settle(control_plane, objects, controllers)
-    before = objects.every("Deployment")
+    before = objects.workloads()
     monkeypatch.setitem(defaults.POD_ENV, "NEW_DEFAULT", "1")
     monkeypatch.setitem(defaults.POD_LABELS, "team.example/new-default", "1")
     assert await settle(control_plane, objects, controllers) == []
-    assert objects.every("Deployment") == before
+    assert objects.workloads() == before
     # Scaling writes the old Deployment anew: even then with its old template.
     objects.merge("ModelDeployment", "web", {"spec": {"replicas": 3}})
     await settle(control_plane, objects, controllers)
-    [scaled] = objects.every("Deployment")
+    [scaled] = objects.workloads()
     assert scaled["spec"]["replicas"] == 3
     assert scaled["spec"]["template"] == before[0]["spec"]["template"]
     objects.merge("ModelDeployment", "web", {"spec": NEW})
     await settle(control_plane, objects, controllers)
-    [fresh] = objects.names("Deployment")
+    [fresh] = objects.workload_names()
     assert variables(objects, fresh)["NEW_DEFAULT"] == "1"

@@ -16,7 +16,7 @@ from tests.cluster import ControlPlane
 from tests.cluster import control_plane as start_control_plane
 from tests.cluster.progress import pause
 
-CHILDREN = ("ControllerRevision", "Deployment", "Service", "Job")
+CHILDREN = ("ControllerRevision", "Deployment", "Service", "Job", "RoleBinding", "PodDisruptionBudget")
 
 
 @pytest.fixture(scope="module")

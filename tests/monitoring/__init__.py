@@ -1,0 +1,1 @@
+"""Alerts and dashboard, on the real promtool and the real Prometheus."""

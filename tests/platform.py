@@ -13,16 +13,18 @@ NAMESPACE = "fairlead-system"
 IMAGES = {
     "localhost/fairlead-operator:dev": "operator/Dockerfile",
     "localhost/fairlead-serving:dev": "serving/Dockerfile",
+    "localhost/fairlead-gateway:dev": "serving/gateway.Dockerfile",
     "localhost/fairlead-trainer:dev": "examples/training/Dockerfile",
     "localhost/fairlead-mlflow:dev": "examples/platform/Dockerfile.mlflow",
 }
 PROMETHEUS_IMAGE = "localhost/fairlead-prometheus:dev"
 PROMETHEUS_URL = "http://prometheus.prometheus.svc:9090"
+RETIREMENT_GRACE_SECONDS = "8"
 REGISTRY_URL = "http://mlflow.mlflow.svc:5000"
 
 
 def build_images(cluster: Cluster) -> None:
-    """Build the four images from the checkout and give them to the node; what is unchanged is left alone."""
+    """Build the five images from the checkout and give them to the node; what is unchanged is left alone."""
     for ref, dockerfile in IMAGES.items():
         images.build(ref, ROOT / dockerfile, ROOT)
         cluster.load(ref)
@@ -55,6 +57,16 @@ def install_fairlead(cluster: Cluster, values: Mapping[str, str] | None = None) 
             *settings, "--set-string", f"podAnnotations.image-id={_operator_image_id()}",
             "--wait", "--timeout", "120s",
         )  # fmt: skip
+
+
+def install_all(cluster: Cluster, values: Mapping[str, str] | None = None) -> None:
+    """The cluster, up, with MLflow, Prometheus and Fairlead as the checkout has it."""
+    cluster.up()
+    build_images(cluster)
+    install_mlflow(cluster)
+    install_prometheus(cluster)
+    given = {"retirementGraceSeconds": RETIREMENT_GRACE_SECONDS, "prometheus.url": PROMETHEUS_URL}
+    install_fairlead(cluster, {**given, **(values or {})})
 
 
 def _operator_image_id() -> str:

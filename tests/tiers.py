@@ -31,6 +31,7 @@ def _pytest(*paths: str) -> tuple[str, ...]:
     return (_PY, "-m", "pytest", "-q", "--durations=5", *paths)
 
 
+_SHORT_SOAK = (_PY, "-m", "tests.soak", "--minutes", "3", "--every", "36")
 TIERS = {
     tier.name: tier
     for tier in (
@@ -45,10 +46,16 @@ TIERS = {
             ),
         ),
         Tier("unit", (_pytest("-n", "2", "-m", "not process", "tests/unit", "tests/property"),)),
-        Tier("processes", (_pytest("-m", "process", "tests/unit"),)),
-        Tier("apiserver", (_pytest("tests/apiserver"),), builds="apiserver"),
-        Tier("e2e", (_pytest("tests/e2e"),), builds="all"),
-        Tier("slow", ((*_pytest("tests/property"), "--hypothesis-profile=thorough"),)),
+        Tier("processes", (_pytest("-m", "process", "tests/unit", "tests/gateway"),)),
+        # Most of it is waiting: two workers, each with a control plane of its own, take half the time.
+        Tier("apiserver", (_pytest("-n", "2", "--dist", "loadfile", "tests/apiserver"),), builds="apiserver"),
+        Tier("monitoring", (_pytest("tests/monitoring"),), builds="all"),
+        Tier("e2e", (_pytest("tests/e2e"), _SHORT_SOAK), builds="all"),
+        Tier(
+            "slow",
+            ((*_pytest("tests/property"), "--hypothesis-profile=thorough"), (_PY, "-m", "tests.soak")),
+            builds="all",
+        ),
     )
 }
 

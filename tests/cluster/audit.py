@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+_POD_NAME = "authentication.kubernetes.io/pod-name"
 WRITE_VERBS = frozenset({"create", "update", "patch", "delete", "deletecollection"})
 
 
@@ -25,6 +26,8 @@ class Request:
     name: str
     code: int
     uri: str
+    pod: str = ""
+    """Of a pod's own token: its name."""
 
 
 def mark(audit_log: Path) -> int:
@@ -69,4 +72,5 @@ def _parse(line: bytes) -> Request:
         name=target.get("name", ""),
         code=int(event.get("responseStatus", {}).get("code", 0)),
         uri=event.get("requestURI", ""),
+        pod=next(iter((event.get("user", {}).get("extra") or {}).get(_POD_NAME, ())), ""),
     )

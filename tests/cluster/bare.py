@@ -77,15 +77,7 @@ class BareCluster:
         netns.create(node)
         cgroups.create(node)
         masters.start_etcd()
-        masters.start_apiserver(
-            [
-                f"--advertise-address={node.node_ip}",
-                f"--kubelet-certificate-authority={masters.authority.ca.cert}",
-                f"--kubelet-client-certificate={masters.admin.cert}",
-                f"--kubelet-client-key={masters.admin.key}",
-                "--kubelet-preferred-address-types=InternalIP",
-            ]
-        )
+        self._start_apiserver()
         masters.kubeconfig("admin", masters.admin)
         worker.start_containerd(node)
         for ref in system_images:
@@ -101,6 +93,28 @@ class BareCluster:
         worker.start_proxy(node)
         addons.apply(node, self._client)
         self._wait_ready()
+
+    def _start_apiserver(self) -> None:
+        masters = self.node.masters
+        masters.start_apiserver(
+            [
+                f"--advertise-address={self.node.node_ip}",
+                f"--kubelet-certificate-authority={masters.authority.ca.cert}",
+                f"--kubelet-client-certificate={masters.admin.cert}",
+                f"--kubelet-client-key={masters.admin.key}",
+                "--kubelet-preferred-address-types=InternalIP",
+            ]
+        )
+
+    def stop_apiserver(self) -> None:
+        """Take the apiserver away, as an outage does; etcd and everything on the node go on."""
+        self.node.supervisor.stop("kube-apiserver", patience_seconds=0)
+
+    def start_apiserver(self) -> None:
+        """Bring it back on the same address and data; returns when it is ready."""
+        self._start_apiserver()
+        with step("apiserver back"):
+            self.node.masters.wait_for_apiserver()
 
     def _wait_ready(self) -> None:
         def node_ready() -> str | None:

@@ -39,6 +39,12 @@ class Cluster(Protocol):
     def running(self) -> bool:
         """Whether the cluster is up."""
 
+    def stop_apiserver(self) -> None:
+        """Take the apiserver away, as an outage does; everything on the node goes on."""
+
+    def start_apiserver(self) -> None:
+        """Bring it back; returns when it is ready."""
+
     def load(self, ref: str) -> None:
         """Give the node an image that tests.cluster.images built; nothing happens when it has that very one."""
 

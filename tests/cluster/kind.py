@@ -10,9 +10,12 @@ from pathlib import Path
 from tests.cluster import versions
 from tests.cluster.kubectl import Client
 from tests.cluster.paths import REPOSITORY, cache_dir
-from tests.cluster.progress import ClusterError, run, step
+from tests.cluster.progress import ClusterError, run, step, wait_until
 
 NAME = "fairlead"
+APISERVER_SECONDS = 60.0
+_MANIFEST = "/etc/kubernetes/manifests/kube-apiserver.yaml"
+_ASIDE = "/etc/kubernetes/kube-apiserver.yaml"
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,27 @@ class KindCluster:
         """Delete the cluster; nothing happens when there is none."""
         with step("kind cluster down"):
             run([_kind(), "delete", "cluster", "--name", NAME], what="kind delete cluster")
+
+    def stop_apiserver(self) -> None:
+        """Take the static pod's manifest away; returns when nothing answers any more."""
+        self._in_node("mv", _MANIFEST, _ASIDE)
+
+        def gone() -> str | None:
+            return "it still answers" if self.kubectl("get", "--raw", "/readyz", check=False) else None
+
+        wait_until("apiserver gone", gone, APISERVER_SECONDS, str)
+
+    def start_apiserver(self) -> None:
+        """Put the manifest back; returns when the apiserver is ready."""
+        self._in_node("mv", _ASIDE, _MANIFEST)
+
+        def ready() -> str | None:
+            return None if self.kubectl("get", "--raw", "/readyz", check=False) == "ok" else "it does not answer"
+
+        wait_until("apiserver back", ready, APISERVER_SECONDS, str)
+
+    def _in_node(self, *command: str) -> None:
+        run(["docker", "exec", self.node_name, *command], what=f"kind node: {command[0]}")
 
     def load(self, ref: str) -> None:
         """`kind load docker-image`, which skips an image that the node has."""

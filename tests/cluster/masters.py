@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
+import random
 import socket
 import ssl
 from dataclasses import dataclass
@@ -14,6 +16,8 @@ from tests.cluster.processes import Supervisor
 from tests.cluster.progress import ClusterError, last_lines, wait_until
 
 READY_SECONDS = 60.0
+PORTS = range(15000, 30000)
+"""Above the gateway's listeners, below NodePorts and what the kernel gives to clients (ip_local_port_range)."""
 
 AUDIT_POLICY = Path(__file__).parent / "audit-policy.yaml"
 
@@ -156,14 +160,17 @@ def _probe(address: str, port: int, path: str, context: ssl.SSLContext) -> str |
 
 
 def free_ports(count: int) -> list[int]:
-    """`count` TCP ports of 127.0.0.1 that nobody listens on now. Raises ClusterError when there are none."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [int(each.getsockname()[1]) for each in sockets]
-    except OSError as failure:
-        raise ClusterError(f"no free TCP ports on 127.0.0.1: {failure}") from failure
-    finally:
-        for each in sockets:
-            each.close()
+    """`count` TCP ports of 127.0.0.1 that nobody listens on now. Raises ClusterError when there are none.
+
+    None that the kernel gives to clients: a server that is stopped and started again has to find its port free.
+    """
+    found: list[int] = []
+    with contextlib.ExitStack() as opened:
+        for port in random.sample(PORTS, len(PORTS)):
+            taken = opened.enter_context(socket.socket())
+            with contextlib.suppress(OSError):
+                taken.bind(("127.0.0.1", port))
+                found.append(port)
+            if len(found) == count:
+                return found
+    raise ClusterError(f"expected {count} free TCP ports on 127.0.0.1 from {PORTS[0]} to {PORTS[-1]}, got {found}")

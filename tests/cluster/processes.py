@@ -89,11 +89,20 @@ def start_ticks(pid: int) -> int | None:
     with contextlib.suppress(ChildProcessError):
         os.waitpid(pid, os.WNOHANG)  # reaps it if it is a dead child of ours
     try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
+        return ticks_of(Path(f"/proc/{pid}/stat").read_text())
     except (FileNotFoundError, ProcessLookupError):
         return None
+
+
+def ticks_of(stat: str) -> int | None:
+    """The start time in a line of /proc/PID/stat; None for a zombie.
+
+    A process whose first thread has ended looks like a zombie while its other threads live on, and holds its ports for
+    as long: it counts as alive until the last one has ended.
+    """
     fields = stat.rpartition(")")[2].split()  # the name before it may hold spaces and parentheses
-    return None if fields[0] == "Z" else int(fields[19])
+    state, threads, started = fields[0], int(fields[17]), int(fields[19])
+    return None if state == "Z" and threads <= 1 else started
 
 
 def stop_pids(pids: Iterable[int], patience_seconds: float) -> None:

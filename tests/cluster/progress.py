@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import subprocess
 import sys
 import threading
@@ -21,6 +22,14 @@ class ClusterError(RuntimeError):
 def say(text: str) -> None:
     """One line to standard error, so that standard output stays usable by scripts."""
     print(f"[cluster] {text}", file=sys.stderr, flush=True)
+
+
+MOST_PATIENCE = 4.0
+
+
+def patience() -> float:
+    """How many times longer than on an idle machine a wait may take: the load of each processor, from 1 to 4."""
+    return min(MOST_PATIENCE, max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1)))
 
 
 def pause(seconds: float) -> None:

@@ -7,21 +7,15 @@ from tests import platform
 from tests.cluster.interface import Cluster
 from tests.cluster.interface import cluster as local_cluster
 from tests.e2e.registry import Mlflow
+from tests.e2e.rollout import Watched
 from tests.e2e.world import World, namespaced
-
-RETIREMENT_GRACE_SECONDS = "8"
 
 
 @pytest.fixture(scope="session")
 def cluster() -> Cluster:
     """The cluster, up, with Fairlead installed. It stays up after the tests, as after `make demo`."""
     found = local_cluster()
-    found.up()
-    platform.build_images(found)
-    platform.install_mlflow(found)
-    platform.install_prometheus(found)
-    values = {"retirementGraceSeconds": RETIREMENT_GRACE_SECONDS, "prometheus.url": platform.PROMETHEUS_URL}
-    platform.install_fairlead(found, values)
+    platform.install_all(found)
     return found
 
 
@@ -36,3 +30,9 @@ def world(cluster: Cluster) -> Iterator[World]:
     """A namespace for one test."""
     with namespaced(cluster) as found:
         yield found
+
+
+@pytest.fixture
+def watched(world: World) -> Watched:
+    """The ModelDeployment of a rollout's test; nothing is deployed yet."""
+    return Watched(world)

@@ -39,7 +39,7 @@ class Killer:
         The kubelet starts a container that died for the first time at once, and lets one that dies again wait: that pod
         is deleted, and its successor waits for the Lease instead, as after the loss of a node.
         """
-        hit = [(uid, pid) for uid in self._pods for pid in _processes(uid)]
+        hit = [(uid, pid) for uid in self._pods for pid in processes(uid)]
         for _, pid in hit:
             os.kill(pid, signal.SIGKILL)
         for uid in {uid for uid, _ in hit}:
@@ -53,17 +53,41 @@ class Killer:
         return bool(hit)
 
 
-def _processes(pod_uid: str) -> list[int]:
-    """The operator's processes in a pod, as this machine numbers them."""
+def processes(pod_uid: str, named: bytes = b"fairlead") -> list[int]:
+    """The processes in a pod that have this in their command line, as this machine numbers them."""
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             inside = pod_uid in (folder / "cgroup").read_text().replace("_", "-")
-            if inside and b"fairlead" in (folder / "cmdline").read_bytes():
+            if inside and named in (folder / "cmdline").read_bytes():
                 found.append(int(folder.name))
         except (FileNotFoundError, ProcessLookupError):
             continue  # it has ended meanwhile
     return found
+
+
+@contextmanager
+def operators(cluster: Cluster, count: int) -> Iterator[None]:
+    """So many of them while the block runs: one leads, the others stand by."""
+    there = ("-n", platform.NAMESPACE)
+    before = cluster.kubectl(*there, "get", "deploy", "fairlead", "-o", "jsonpath={.spec.replicas}")
+    try:
+        cluster.kubectl(*there, "scale", "deploy/fairlead", f"--replicas={count}")
+        cluster.kubectl(*there, "rollout", "status", "deploy/fairlead", "--timeout=120s")
+        yield
+    finally:
+        cluster.kubectl(*there, "scale", "deploy/fairlead", f"--replicas={before}")
+
+
+def leading(cluster: Cluster) -> tuple[str, int]:
+    """The pod that holds the Lease, and its process."""
+    there = ("-n", platform.NAMESPACE, "get")
+    holder = cluster.kubectl(*there, "lease", "fairlead", "-o", "jsonpath={.spec.holderIdentity}")
+    pods = json.loads(cluster.kubectl(*there, "pods", "-l", SELECTOR, "-o", "json"))["items"]
+    name, uid = next(
+        (pod["metadata"]["name"], pod["metadata"]["uid"]) for pod in pods if pod["metadata"]["name"] in holder
+    )
+    return name, processes(uid)[0]
 
 
 @contextmanager

@@ -10,6 +10,8 @@ from tests.load import LoadPlan, background_load
 SHOWN_SECONDS = 5.0
 """From the fact, which the kubelet or scheduler states, to the condition."""
 
+OF_WEB = "fairlead.dev/modeldeployment=web"
+
 BROKEN: dict[str, tuple[dict[str, Any], set[str], bool]] = {
     "an image that does not exist": (
         {"image": "localhost/no-such-image:1"},
@@ -31,7 +33,7 @@ def test_stable_serves_on_beside(world: World, what: str) -> None:
         world.wait(f"one of {reasons}", lambda: world.reason("md", "web") in reasons, seconds=60)
         if quarantined:
             world.wait("quarantine", lambda: _status(world).get("quarantine"), seconds=90)
-            world.wait("candidate's pods gone", lambda: len(world.items("deploy")) == 1, seconds=60)
+            world.wait("candidate's pods gone", lambda: len(world.items("deploy", OF_WEB)) == 1, seconds=60)
         else:
             time.sleep(5)
         report = load.report()
@@ -146,3 +148,6 @@ def test_a_gpu_request_waits_for_a_node_that_has_gpus(world: World, product: str
         world.cluster.kubectl("label", "node", node, "nvidia.com/gpu.product-", check=False)
         drop = '[{"op":"remove","path":"/status/capacity/nvidia.com~1gpu"}]'
         world.cluster.kubectl("patch", "node", node, "--subresource=status", "--type=json", "-p", drop, check=False)
+        # The kubelet goes on offering them until its next look, and the next test would find a node that has some.
+        left = ("get", "node", node, "-o", r"jsonpath={.status.allocatable.nvidia\.com/gpu}")
+        world.wait("a node without GPUs", lambda: world.cluster.kubectl(*left).strip() in ("", "0"), seconds=60)

@@ -21,6 +21,7 @@ Manifest = dict[str, Any]
 # (API group, resource) -> verbs
 Rights = dict[tuple[str, str], set[str]]
 
+RBAC = "rbac.authorization.k8s.io"
 EXPECTED_RIGHTS: Rights = {
     ("fairlead.dev", "modeldeployments"): READ,
     ("fairlead.dev", "trainingjobs"): READ,
@@ -31,8 +32,20 @@ EXPECTED_RIGHTS: Rights = {
     ("", "services"): FULL,
     ("batch", "jobs"): FULL,
     ("", "pods"): READ,
+    ("", "serviceaccounts"): READ | {"create", "patch"},
+    ("policy", "poddisruptionbudgets"): READ | {"create", "patch"},
+    (RBAC, "rolebindings"): READ | {"create", "patch"},
+    (RBAC, "clusterroles"): {"bind"},
     ("", "events"): {"create", "get", "list", "patch"},
 }
+IN_NAMED_NAMESPACES = {group: verbs for group, verbs in EXPECTED_RIGHTS.items() if group != (RBAC, "clusterroles")}
+"""Where the namespaces are named, the chart itself has bound what a gateway reads."""
+IN_NAMED_NAMESPACES |= {(RBAC, "rolebindings"): READ}
+GATEWAY_RIGHTS: Rights = {
+    ("fairlead.dev", "modeldeployments"): READ,
+    ("discovery.k8s.io", "endpointslices"): READ,
+}
+GATEWAY = "fairlead-gateway"
 
 
 def helm_template(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -42,7 +55,7 @@ def helm_template(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 EVERYTHING = (
     "networkPolicy.enabled=true,serviceMonitor.enabled=true,registry.credentialsSecretName=mlflow-credentials,"
-    "prometheus.credentialsSecretName=prometheus-credentials,"
+    "prometheus.credentialsSecretName=prometheus-credentials,prometheus.tlsSecretName=prometheus-certificates,"
     "registry.url=http://mlflow.mlflow.svc:5000,prometheus.url=https://prometheus.example/base"
 )
 
@@ -83,9 +96,30 @@ def pod(*arguments: str) -> Manifest:
     return spec
 
 
+def named(manifests: list[Manifest]) -> dict[str, Manifest]:
+    return {item["metadata"]["name"]: item for item in manifests}
+
+
 def test_the_operator_may_do_exactly_what_it_needs_and_nothing_else() -> None:
-    (role,) = of_kind("ClusterRole")
-    assert rights(role) == EXPECTED_RIGHTS
+    roles = named(of_kind("ClusterRole"))
+    assert roles.keys() == {"fairlead", GATEWAY}
+    assert rights(roles["fairlead"]) == EXPECTED_RIGHTS
+
+
+def test_the_operator_may_bind_the_gateways_role_and_no_other() -> None:
+    binds = [rule for rule in rules() if "bind" in rule["verbs"]]
+    assert binds == [
+        {"apiGroups": [RBAC], "resources": ["clusterroles"], "resourceNames": [GATEWAY], "verbs": ["bind"]}
+    ]
+
+
+def test_a_gateway_only_reads_and_its_rights_are_kept_on_uninstall() -> None:
+    named_namespaces = ("--set", "watchNamespaces={team-a}")
+    found = [named(of_kind("ClusterRole"))[GATEWAY]]
+    found += [item for item in of_kind("Role", *named_namespaces) if item["metadata"]["name"] == GATEWAY]
+    found += [item for item in of_kind("RoleBinding", *named_namespaces) if item["metadata"]["name"] == GATEWAY]
+    assert [rights(role) for role in found[:2]] == [GATEWAY_RIGHTS, GATEWAY_RIGHTS]
+    assert [item["metadata"]["annotations"] for item in found] == [{"helm.sh/resource-policy": "keep"}] * 3
 
 
 def test_the_lease_is_reached_by_name_and_only_in_the_operators_own_namespace() -> None:
@@ -108,21 +142,25 @@ def test_no_rule_names_a_secret_a_log_or_a_wildcard(arguments: tuple[str, ...]) 
         words = {*rule["apiGroups"], *rule["resources"], *rule["verbs"]}
         assert not any("*" in word for word in words)
         assert not words & {"secrets", "pods/log", "pods/exec", "namespaces", "customresourcedefinitions"}
-        assert not words & {"escalate", "bind", "impersonate", "deletecollection"}
+        assert not words & {"escalate", "impersonate", "deletecollection"}
+        assert "bind" not in words or rule["resourceNames"] == [GATEWAY]
 
 
 def test_with_named_namespaces_there_are_the_same_rights_in_each_and_none_in_the_cluster() -> None:
     arguments = ("--set", "watchNamespaces={team-a,team-b}")
     assert of_kind("ClusterRole", *arguments) == of_kind("ClusterRoleBinding", *arguments) == []
-    roles = {role["metadata"]["namespace"]: rights(role) for role in of_kind("Role", *arguments)}
-    assert set(roles) == {"team-a", "team-b", "fairlead-system"}
-    assert roles["team-a"] == roles["team-b"] == EXPECTED_RIGHTS
+    roles = {(role["metadata"]["namespace"], role["metadata"]["name"]): role for role in of_kind("Role", *arguments)}
+    teams = {(team, name) for team in ("team-a", "team-b") for name in ("fairlead", GATEWAY)}
+    assert set(roles) == {*teams, ("fairlead-system", "fairlead-lease")}
+    for team, name in teams:
+        assert rights(roles[team, name]) == (GATEWAY_RIGHTS if name == GATEWAY else IN_NAMED_NAMESPACES)
     assert settings_of(*arguments).watch_namespaces == ("team-a", "team-b")
 
 
 @pytest.mark.parametrize("arguments", [(), ("--set", "watchNamespaces={team-a}")])
-def test_every_binding_binds_a_rendered_role_to_the_operators_account(arguments: tuple[str, ...]) -> None:
+def test_every_binding_binds_a_rendered_role_to_the_account_that_needs_it(arguments: tuple[str, ...]) -> None:
     (account,) = of_kind("ServiceAccount", *arguments)
+    the_operator_binds = {(None, GATEWAY)}
     for kind, role_kind in (("ClusterRoleBinding", "ClusterRole"), ("RoleBinding", "Role")):
         roles = {(r["metadata"].get("namespace"), r["metadata"]["name"]) for r in of_kind(role_kind, *arguments)}
         bound = {
@@ -130,10 +168,15 @@ def test_every_binding_binds_a_rendered_role_to_the_operators_account(arguments:
             for b in of_kind(kind, *arguments)
             if b["roleRef"]["kind"] == role_kind
         }
-        assert bound == roles
+        assert bound == roles - the_operator_binds
         for binding in of_kind(kind, *arguments):
+            gateways = binding["roleRef"]["name"] == GATEWAY
             assert binding["subjects"] == [
-                {"kind": "ServiceAccount", "name": account["metadata"]["name"], "namespace": "fairlead-system"}
+                {
+                    "kind": "ServiceAccount",
+                    "name": GATEWAY if gateways else account["metadata"]["name"],
+                    "namespace": binding["metadata"]["namespace"] if gateways else "fairlead-system",
+                }
             ]
     assert pod(*arguments)["serviceAccountName"] == account["metadata"]["name"]
 
@@ -188,6 +231,7 @@ def test_changed_settings_start_new_pods_and_other_changes_do_not() -> None:
         ("typo=1", "typo"),
         ("registry.uri=x", "uri"),
         ("registry.credentialsSecretName=A_B", "/registry/credentialsSecretName"),
+        ("prometheus.queries.gatewayEvidence=up", "/prometheus/queries/gatewayEvidence"),
         ("prometheus.url=prometheus", "/prometheus/url"),
         ("serviceMonitor.intervalSeconds=fast", "/serviceMonitor/intervalSeconds"),
         ("networkPolicy.apiServer.cidrs={10.0.0.1}", "/networkPolicy/apiServer/cidrs/0"),
@@ -217,7 +261,15 @@ def test_the_operators_pod_fits_pod_security_restricted_and_cannot_write_its_roo
         "capabilities": {"drop": ["ALL"]},
     }
     assert container["resources"]["limits"]["memory"] == "512Mi"
-    assert {kind for volume in spec["volumes"] for kind in volume if kind != "name"} == {"configMap", "emptyDir"}
+    assert {kind for volume in spec["volumes"] for kind in volume if kind != "name"} == {
+        "configMap",
+        "emptyDir",
+        "projected",
+    }
+    (token,) = (volume["projected"]["sources"] for volume in spec["volumes"] if "projected" in volume)
+    assert token == [
+        {"serviceAccountToken": {"audience": "fairlead-evidence", "expirationSeconds": 600, "path": "token"}}
+    ]
 
 
 def test_a_digest_wins_over_the_tag() -> None:
@@ -237,17 +289,24 @@ def test_the_disruption_budget_can_be_left_out() -> None:
     assert of_kind("PodDisruptionBudget", "--set", "replicas=2,podDisruptionBudget.enabled=false") == []
 
 
-@pytest.mark.parametrize("section", ["registry", "prometheus"])
-def test_credentials_reach_the_operator_as_files_and_nowhere_else(section: str) -> None:
-    assert getattr(settings_of(), section).credentials_dir == ""
-    arguments = ("--set", f"{section}.credentialsSecretName=login")
+@pytest.mark.parametrize(
+    ("section", "value", "field"),
+    [
+        ("registry", "credentialsSecretName", "credentials_dir"),
+        ("prometheus", "credentialsSecretName", "credentials_dir"),
+        ("prometheus", "tlsSecretName", "tls_dir"),
+    ],
+)
+def test_credentials_reach_the_operator_as_files_and_nowhere_else(section: str, value: str, field: str) -> None:
+    assert getattr(getattr(settings_of(), section), field) == ""
+    arguments = ("--set", f"{section}.{value}=login")
     spec = pod(*arguments)
     (volume,) = (volume for volume in spec["volumes"] if "secret" in volume)
     assert volume["secret"] == {"secretName": "login"}
     (container,) = spec["containers"]
     (mount,) = (mount for mount in container["volumeMounts"] if mount["name"] == volume["name"])
     assert mount["readOnly"] is True
-    assert getattr(settings_of(*arguments), section).credentials_dir == mount["mountPath"]
+    assert getattr(getattr(settings_of(*arguments), section), field) == mount["mountPath"]
     assert "login" not in str(container["env"])
     (config,) = of_kind("ConfigMap", *arguments)
     assert "login" not in config["data"]["config.yaml"]
@@ -261,7 +320,7 @@ def test_the_service_monitor_selects_the_metrics_service_and_has_the_labels_that
     assert monitor["metadata"]["labels"]["release"] == "prom"
     assert monitor["spec"]["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
     assert monitor["spec"]["namespaceSelector"] == {"matchNames": [service["metadata"]["namespace"]]}
-    assert monitor["spec"]["endpoints"] == [{"port": "http", "path": "/metrics", "interval": "5s"}]
+    assert monitor["spec"]["endpoints"] == [{"port": "http", "path": "/metrics", "honorLabels": True, "interval": "5s"}]
     assert [port["name"] for port in service["spec"]["ports"]] == ["http"]
 
 
@@ -273,6 +332,11 @@ def network_policy(*arguments: str) -> Manifest:
 
 DNS = {"ports": [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}]}
 API = {"ports": [{"protocol": "TCP", "port": 443}, {"protocol": "TCP", "port": 6443}]}
+_GATEWAY_PODS = {"app.kubernetes.io/name": GATEWAY, "app.kubernetes.io/component": "gateway"}
+EVIDENCE = {
+    "to": [{"namespaceSelector": {}, "podSelector": {"matchLabels": _GATEWAY_PODS}}],
+    "ports": [{"protocol": "TCP", "port": 8082}],
+}
 
 
 def test_the_network_policy_lets_in_metrics_and_health_and_lets_out_dns_and_the_api() -> None:
@@ -283,7 +347,7 @@ def test_the_network_policy_lets_in_metrics_and_health_and_lets_out_dns_and_the_
     assert policy["podSelector"] == deployment["spec"]["selector"]
     assert policy["policyTypes"] == ["Ingress", "Egress"]
     assert policy["ingress"] == [{"ports": [{"protocol": "TCP", "port": container["ports"][0]["name"]}]}]
-    assert policy["egress"] == [DNS, API]
+    assert policy["egress"] == [DNS, API, EVIDENCE]
 
 
 @pytest.mark.parametrize(
@@ -317,6 +381,7 @@ def test_the_network_policy_can_be_narrowed_and_widened() -> None:
     assert policy["egress"] == [
         DNS,
         {"ports": [{"protocol": "TCP", "port": 6443}], "to": [{"ipBlock": {"cidr": "10.0.0.1/32"}}]},
+        EVIDENCE,
         {"to": [{"ipBlock": {"cidr": "10.1.0.0/16"}}]},
     ]
 

@@ -8,19 +8,32 @@ from tests import platform
 from tests.cluster.binaries import binary
 from tests.cluster.interface import Cluster
 from tests.cluster.kubectl import CommandError
+from tests.e2e.gateway import is_ready
 from tests.e2e.world import World, web
 from tests.load import LoadPlan, background_load
 
 RELEASE = "fairlead"
 OTHER = "models"
+MODEL_PODS = "fairlead.dev/modeldeployment=web"
 
 
-def _pods(world: World) -> dict[str, list[int]]:
-    """Pod UID -> restarts of its containers."""
+def _pods(world: World, selector: str = "") -> dict[str, list[int]]:
+    """Pod UID -> restarts of its containers. Without a selector the gateway's are among them."""
     return {
         pod["metadata"]["uid"]: [item["restartCount"] for item in pod["status"].get("containerStatuses", ())]
-        for pod in world.items("pods")
+        for pod in world.items("pods", selector)
     }
+
+
+def _pods_that_run(world: World) -> int:
+    return sum("deletionTimestamp" not in pod["metadata"] and is_ready(pod) for pod in world.items("pods", MODEL_PODS))
+
+
+def _replace_model_pods(world: World) -> None:
+    """One after the other, each deleted when there are two again."""
+    for pod in world.items("pods", MODEL_PODS):
+        world.kubectl("delete", "pod", pod["metadata"]["name"], "--wait=true")
+        world.wait("two pods again", lambda: _pods_that_run(world) == 2, seconds=60)
 
 
 def _operator_pods(cluster: Cluster) -> str:
@@ -30,14 +43,16 @@ def _operator_pods(cluster: Cluster) -> str:
 
 
 def test_the_api_server_accepts_everything_that_the_chart_renders(cluster: Cluster) -> None:
-    for arguments in ([], ["--set", "watchNamespaces={default},replicas=2,crds.install=false"]):
+    for arguments in ([], ["--set", "watchNamespaces={kube-public},replicas=2,crds.install=false"]):
         command = [str(binary("helm")), "template", RELEASE, str(platform.CHART), "-n", platform.NAMESPACE, *arguments]
         text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
         answer = cluster.kubectl("apply", "--dry-run=server", "--validate=strict", "-f", "-", input=text)
         assert len(answer.splitlines()) == sum(1 for document in yaml.safe_load_all(text) if document)
 
 
-def test_uninstalled_and_installed_again_the_chart_touches_no_model(world: World, cluster: Cluster) -> None:
+def test_uninstalled_it_leaves_the_traffic_that_follows_the_models_pods_and_installed_again_it_touches_none(
+    world: World, cluster: Cluster
+) -> None:
     values = cluster.helm("get", "values", RELEASE, "-n", platform.NAMESPACE, "-o", "json")
     world.apply(web("web", "1", replicas=2))
     world.wait_rolled_out("web")
@@ -50,12 +65,14 @@ def test_uninstalled_and_installed_again_the_chart_touches_no_model(world: World
             world.wait("operator gone", lambda: not _operator_pods(cluster), seconds=60)
             assert world.get("md", "web") is not None, "uninstalling must not delete a user's resources"
             assert _pods(world) == before
+            _replace_model_pods(world)
+            before = _pods(world)
         finally:
             _install(cluster, values)
         assert _pods(world) == before
         assert (world.get("md", "web") or {})["status"]["stable"] == status["stable"]
         world.kubectl("scale", "md", "web", "--replicas=3")
-        world.wait("the new operator acts", lambda: len(world.items("pods")) == 3, seconds=60)
+        world.wait("the new operator acts", lambda: len(world.items("pods", MODEL_PODS)) == 3, seconds=60)
         world.wait_rolled_out("web")
         assert _pods(world).items() >= before.items()
         report = load.report()
@@ -69,7 +86,7 @@ def test_installed_again_under_another_name_it_takes_the_crds_over_and_the_model
     values = cluster.helm("get", "values", RELEASE, "-n", platform.NAMESPACE, "-o", "json")
     world.apply(web("web", "1"))
     world.wait_rolled_out("web")
-    before = _pods(world)
+    before = _pods(world, MODEL_PODS)
     with background_load(LoadPlan(url=world.url("web"), rate=50, seconds=300, expect_body="version 1")) as load:
         cluster.helm("uninstall", RELEASE, "-n", platform.NAMESPACE, "--wait", "--timeout", "60s")
         try:
@@ -82,12 +99,12 @@ def test_installed_again_under_another_name_it_takes_the_crds_over_and_the_model
                 assert cluster.kubectl("get", "crd", crd, "-o", owner) == OTHER
             cluster.helm("upgrade", OTHER, str(platform.CHART), "-n", platform.NAMESPACE, "--reuse-values", "--wait")
             world.kubectl("scale", "md", "web", "--replicas=2")
-            world.wait("the new operator acts", lambda: len(world.items("pods")) == 2, seconds=60)
-            assert _pods(world).items() >= before.items()
+            world.wait("the new operator acts", lambda: len(world.items("pods", MODEL_PODS)) == 2, seconds=60)
+            assert _pods(world, MODEL_PODS).items() >= before.items()
         finally:
             cluster.helm("uninstall", OTHER, "-n", platform.NAMESPACE, "--ignore-not-found", "--wait")
             _install(cluster, values, RELEASE, "--take-ownership")
-        assert _pods(world).items() >= before.items()
+        assert _pods(world, MODEL_PODS).items() >= before.items()
         report = load.report()
     assert report.failed == 0, report.describe()
     assert report.sent > 100

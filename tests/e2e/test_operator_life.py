@@ -7,6 +7,8 @@ from tests.cluster.interface import Cluster
 from tests.e2e.world import World, web
 from tests.load import LoadPlan, background_load
 
+from fairlead.api.names import ANNOTATION_REQUEST
+
 ROOT = Path(__file__).resolve().parents[2]
 UPGRADED = "localhost/fairlead-operator:upgraded"
 DEFAULTS = "render/defaults.py"
@@ -79,9 +81,20 @@ def test_an_upgrade_whose_defaults_differ_restarts_no_model_pod(world: World, cl
         finally:
             _upgrade(cluster, "localhost/fairlead-operator:dev")
         assert _pods(world).items() >= before.items()
+        _refresh(world, "other")
         report = load.report()
     assert report.failed == 0, report
     assert report.sent > 500
+
+
+def _refresh(world: World, name: str) -> None:
+    """Asked for it, the operator rolls the same inputs out with the defaults that it has now."""
+    old = world.status("md", name)["stable"]["revision"]
+    world.kubectl("annotate", "md", name, f"{ANNOTATION_REQUEST}=refresh@{old}#anew")
+    world.wait("another revision", lambda: world.status("md", name)["stable"]["revision"] != old, seconds=60)
+    new = world.status("md", name)["stable"]["revision"]
+    pods = world.items("pods", f"fairlead.dev/revision={new}")
+    assert pods and not any("upgraded" in pod["metadata"]["labels"] for pod in pods)
 
 
 def _upgrade(cluster: Cluster, image: str) -> None:

@@ -1,4 +1,4 @@
-"""The example platform's Prometheus finds the operator and the serving pods by itself, and the operator finds it."""
+"""The example platform's Prometheus finds operator, gateways and serving pods by itself, and the operator finds it."""
 
 import json
 import subprocess
@@ -90,10 +90,35 @@ def test_a_model_s_requests_are_counted_by_namespace_modeldeployment_and_revisio
         "revision": pod["metadata"]["labels"]["fairlead.dev/revision"],
         "pod": pod["metadata"]["name"],
     }
-    up = query(prometheus, f"up{{{mine}}}")
+    up = query(prometheus, f'up{{job="fairlead-serving",{mine}}}')
     assert [(item["metric"]["modeldeployment"], item["value"][1]) for item in up] == [("counted", "1")], (
         "all that is scraped here answers, and what asks to be left alone is"
     )
+
+
+def test_a_gateway_s_attempts_are_counted_by_pod_and_its_evidence_is_not_scraped(prometheus: str, world: World) -> None:
+    world.apply(web("through", "1"))
+    world.wait_rolled_out("through")
+    for _ in range(20):
+        urllib.request.urlopen(world.url("through"), timeout=10).close()
+    mine = f'job="fairlead-gateway",namespace="{world.namespace}"'
+    counter = f'fairlead_gateway_attempts_total{{{mine},modeldeployment="through",use="stable"}}'
+
+    def pods() -> set[str]:
+        found = world.items("pods", "app.kubernetes.io/name=fairlead-gateway")
+        return {str(pod["metadata"]["name"]) for pod in found}
+
+    def counted() -> list[dict[str, Any]]:
+        found = query(prometheus, counter)
+        whole = sum(float(item["value"][1]) for item in found) == 20
+        return found if whole and {item["metric"]["pod"] for item in found} == pods() else []
+
+    found = world.wait("the gateways' own counters", counted, seconds=SEEN_SECONDS)
+    revision = world.status("modeldeployment", "through")["stable"]["revision"]
+    assert {item["metric"]["revision"] for item in found} == {revision}
+    up = query(prometheus, f"up{{{mine}}}")
+    assert {(item["metric"]["pod"], item["value"][1]) for item in up} == {(name, "1") for name in pods()}
+    assert {item["metric"]["instance"].rpartition(":")[2] for item in up} == {"8081"}
 
 
 def test_promtool_finds_nothing_to_say_about_the_configuration(tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 from tests.e2e.world import World, web
 from tests.load import Connections, LoadPlan, background_load, run_load
 
+OF_WEB = "fairlead.dev/modeldeployment=web"
+
 
 def test_a_container_is_served_by_its_service(world: World) -> None:
     world.apply(web("web", "1"))
@@ -11,11 +13,12 @@ def test_a_container_is_served_by_its_service(world: World) -> None:
     assert report.failed == 0, report
     assert found["status"]["phase"] == "Stable"
     assert found["status"]["traffic"]["arms"] == [
-        {"revision": found["status"]["stable"]["revision"], "role": "stable", "weight": 100}
+        {"revision": found["status"]["stable"]["revision"], "role": "stable", "weight": 100, "failover": ""}
     ]
     assert found["status"]["stable"]["imageIDs"], "the image that its pods run is recorded"
     kinds = {
-        kind: [item["metadata"]["name"] for item in world.items(kind)] for kind in ("deploy", "controllerrevisions")
+        kind: [item["metadata"]["name"] for item in world.items(kind, OF_WEB)]
+        for kind in ("deploy", "controllerrevisions")
     }
     assert kinds["deploy"] == kinds["controllerrevisions"] == [found["status"]["stable"]["revision"]]
     headless = world.get("svc", found["status"]["stable"]["revision"])
@@ -75,7 +78,7 @@ def test_a_resource_deleted_in_the_middle_leaves_nothing_behind(world: World) ->
         kinds = ("deploy", "rs", "svc", "controllerrevisions", "pods", "endpointslices")
         return not any(world.items(kind, "app.kubernetes.io/managed-by=fairlead") for kind in kinds)
 
-    world.wait("nothing left", nothing_left, seconds=60)
+    world.wait("nothing left", nothing_left, seconds=90)
     assert world.items("pods") == []
 
 
@@ -88,4 +91,4 @@ def test_back_to_what_serves_cancels_the_candidate(world: World) -> None:
     status = world.wait_rolled_out("web", seconds=20)["status"]
     assert status["stable"]["revision"] == revision
     assert "candidate" not in status
-    world.wait("one Deployment", lambda: len(world.items("deploy")) == 1, seconds=20)
+    world.wait("one Deployment", lambda: len(world.items("deploy", OF_WEB)) == 1, seconds=20)

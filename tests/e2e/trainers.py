@@ -21,6 +21,20 @@ process is the container's only one, a busy node may see the exit first and neve
 HANGS = script("import time; print('waiting for a lock', flush=True); time.sleep(3600)")
 LOGS_NOTHING = script("print('trained, and forgot to log it')")
 LOGS_NAN = script(_EXAMPLE + "train.score = lambda *_: {'accuracy': float('nan')}; train.main()")
+ANSWERS_NAN = script(
+    _EXAMPLE
+    + """
+fit = train.fit
+def fit_a_model_that_overflows(*given):
+    model = fit(*given)
+    model[-1].coef_[:] = float("nan")
+    return model
+train.fit = fit_a_model_that_overflows
+train.score = lambda *_: {"accuracy": 0.99}
+train.main()
+"""
+)
+"""Its probabilities are no numbers, which JSON cannot say: the server has no answer to give."""
 SUCCEEDS_AT_THE_SECOND_ATTEMPT = script(
     "import os, sys; os.environ['ATTEMPT'] == '1' and sys.exit('the first attempt always fails'); "
     + _EXAMPLE

@@ -7,6 +7,7 @@ slow server cannot slow the load down and hide its own pauses. Nothing is ever r
 from tests.load.plan import BadPlanError, Connections, LoadPlan
 from tests.load.process import BackgroundLoad, LoadProcessError, background_load, run_load
 from tests.load.report import Failure, Latency, LoadReport, Outcome
+from tests.load.split import binomial_band
 
 __all__ = [
     "BackgroundLoad",
@@ -19,5 +20,6 @@ __all__ = [
     "LoadReport",
     "Outcome",
     "background_load",
+    "binomial_band",
     "run_load",
 ]

@@ -25,6 +25,7 @@ def parse_arguments(arguments: Sequence[str]) -> tuple[LoadPlan, Path | None]:
     parser.add_argument("--header", action="append", default=[], metavar="NAME=VALUE", help="sent with every request")
     parser.add_argument("--expect-field", action="append", default=[], metavar="PATH=VALUE", help="outputs.0.data=[1]")
     parser.add_argument("--expect-body", metavar="REGEX", help="must be found in every body")
+    parser.add_argument("--count-header", metavar="NAME", help="count the answers by this header: x-fairlead-revision")
     parser.add_argument("--connections", type=Connections, choices=list(Connections), default=Connections.KEEPALIVE)
     parser.add_argument("--timeout-seconds", type=float, default=10.0, help="for one answer")
     parser.add_argument("--late-seconds", type=float, default=0.05, help="sent later than this counts as late")
@@ -38,6 +39,7 @@ def parse_arguments(arguments: Sequence[str]) -> tuple[LoadPlan, Path | None]:
         headers=dict(_split(text, "header") for text in given.header),
         expect_fields={path: _value(text) for path, text in (_split(t, "expect-field") for t in given.expect_field)},
         expect_body=given.expect_body,
+        count_header=given.count_header,
         connections=given.connections,
         timeout_seconds=given.timeout_seconds,
         late_seconds=given.late_seconds,

@@ -1,6 +1,7 @@
 """The open loop: sends each request when it is due and sorts what comes back."""
 
 import asyncio
+import itertools
 from collections import Counter, deque
 from collections.abc import Callable
 
@@ -8,7 +9,7 @@ from tests.load.expect import wrong_body
 from tests.load.plan import Connections, LoadPlan
 from tests.load.report import Failure, Latency, LoadReport, Outcome
 from tests.load.target import Target
-from tests.load.wire import Answer, Connection, MalformedAnswerError, render_request
+from tests.load.wire import Answer, Connection, MalformedAnswerError, render_requests
 
 KEPT_FAILURES = 20
 PROGRESS_SECONDS = 5.0
@@ -23,10 +24,11 @@ class OpenLoop:
         self._plan = plan
         self._progress = progress
         self._target = Target.of(plan.url)
-        self._request = render_request(plan, self._target)
+        self._requests = itertools.cycle(render_requests(plan, self._target))
         self._idle: deque[Connection] = deque()
         self._outcomes: Counter[Outcome] = Counter()
         self._codes: Counter[str] = Counter()
+        self._by_header: Counter[str] = Counter()
         self._latencies: list[float] = []
         self._failures: list[Failure] = []
         self._in_flight: set[asyncio.Task[None]] = set()
@@ -95,6 +97,7 @@ class OpenLoop:
             self._failures.append(Failure(round(due - self._started, 3), outcome.value, detail))
 
     async def _attempt(self, due: float) -> tuple[Outcome, str]:
+        request = next(self._requests)
         connection: Connection | None = None
         try:
             async with asyncio.timeout(self._plan.timeout_seconds):
@@ -109,7 +112,7 @@ class OpenLoop:
                         raise
                     except OSError as error:
                         return Outcome.UNREACHABLE, f"{type(error).__name__}: {error}"
-                answer = await connection.exchange(self._request)
+                answer = await connection.exchange(request)
         except TimeoutError:
             outcome, detail = Outcome.TIMEOUT, f"no whole answer within {self._plan.timeout_seconds} s"
         except OSError as error:
@@ -125,6 +128,8 @@ class OpenLoop:
         return outcome, detail
 
     def _judge(self, answer: Answer) -> tuple[Outcome, str]:
+        if self._plan.count_header is not None:
+            self._by_header[answer.headers.get(self._plan.count_header.lower(), "")] += 1
         if not 200 <= answer.status < 300:
             self._codes[str(answer.status)] += 1
             return Outcome.NON_2XX, f"{answer.status} {answer.body[:200].decode('utf-8', 'replace')}"
@@ -176,4 +181,5 @@ class OpenLoop:
             max_delay_seconds=round(self._max_delay_seconds, 6),
             latency=Latency.of(self._latencies),
             first_failures=tuple(self._failures),
+            answers_by_header=dict(self._by_header),
         )

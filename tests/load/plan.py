@@ -29,8 +29,10 @@ class LoadPlan:
     rate: requests a second, on average and at every moment: request i is due at start + i / rate.
     seconds: how long requests fall due; answers are awaited up to `timeout_seconds` longer.
     body: sent with POST as application/json; without one the request is a GET.
+    bodies: instead of one body several, sent in turn.
     expect_fields: JSON path ("outputs.0.data") -> the value that the answer must have there.
     expect_body: regular expression that must be found in the answer's text.
+    count_header: name of an answer's header; the report counts the answers by its value.
     connections: `keepalive` reuses at least `keepalive_connections` connections in turn; `fresh` opens one per request.
     timeout_seconds: from the moment the request is sent to the last byte of its answer.
     late_seconds: a request sent this long after it was due counts as late: the generator's own failing.
@@ -42,9 +44,11 @@ class LoadPlan:
     rate: float
     seconds: float
     body: str | None = None
+    bodies: tuple[str, ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
     expect_fields: Mapping[str, Any] = field(default_factory=dict)
     expect_body: str | None = None
+    count_header: str | None = None
     connections: Connections = Connections.KEEPALIVE
     keepalive_connections: int = 4
     timeout_seconds: float = 10.0
@@ -57,6 +61,8 @@ class LoadPlan:
             value = getattr(self, name)
             if not (math.isfinite(value) and value > 0):
                 raise BadPlanError(f"{name}: expected a number above 0, got {value!r}")
+        if self.body is not None and self.bodies:
+            raise BadPlanError(f"bodies: expected none beside a body, got {len(self.bodies)}")
         parts = urlsplit(self.url)
         if parts.scheme != "http" or not parts.hostname:
             raise BadPlanError(f"url: expected http://host[:port]/path, got {self.url!r}")
@@ -81,4 +87,4 @@ class LoadPlan:
     def from_json(cls, text: str) -> "LoadPlan":
         """Read what `to_json` wrote."""
         values = json.loads(text)
-        return cls(**{**values, "connections": Connections(values["connections"])})
+        return cls(**{**values, "connections": Connections(values["connections"]), "bodies": tuple(values["bodies"])})

@@ -6,7 +6,7 @@ import queue
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
@@ -24,9 +24,12 @@ class LoadProcessError(RuntimeError):
 
 
 class BackgroundLoad:
-    """A run that goes on while the test does something else."""
+    """A run that goes on while the test does something else.
 
-    def __init__(self, plan: LoadPlan) -> None:
+    tell: gets each line that the process would print on standard error, in a thread of its own.
+    """
+
+    def __init__(self, plan: LoadPlan, tell: Callable[[str], None] | None = None) -> None:
         self.plan = plan
         self._lines: queue.Queue[str | None] = queue.Queue()
         self._report: LoadReport | None = None
@@ -34,6 +37,7 @@ class BackgroundLoad:
             [sys.executable, "-m", "tests.load.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE if tell else None,
             text=True,
             cwd=ROOT,
             env={**os.environ, "PYTHONPATH": str(ROOT)},
@@ -42,6 +46,10 @@ class BackgroundLoad:
         self._input, output = _pipes(self._process)
         self._reader = threading.Thread(target=self._read, args=(output,), daemon=True)
         self._reader.start()
+        self._teller: threading.Thread | None = None
+        if tell is not None and self._process.stderr is not None:
+            self._teller = threading.Thread(target=_tell_on, args=(self._process.stderr, tell), daemon=True)
+            self._teller.start()
         self._input.write(plan.to_json() + "\n")
         self._input.flush()
         if (line := self._next_line(START_SECONDS)) != SENDING:
@@ -79,6 +87,8 @@ class BackgroundLoad:
         self._process.kill()
         self._process.wait()
         self._reader.join()
+        if self._teller is not None:
+            self._teller.join()
         with contextlib.suppress(BrokenPipeError):
             self._input.close()
 
@@ -110,10 +120,16 @@ def _pipes(process: subprocess.Popen[str]) -> tuple[IO[str], IO[str]]:
     return process.stdin, process.stdout
 
 
+def _tell_on(errors: IO[str], tell: Callable[[str], None]) -> None:
+    with errors:
+        for line in errors:
+            tell(line.strip())
+
+
 @contextlib.contextmanager
-def background_load(plan: LoadPlan) -> Iterator[BackgroundLoad]:
+def background_load(plan: LoadPlan, tell: Callable[[str], None] | None = None) -> Iterator[BackgroundLoad]:
     """Run the plan beside the block; sending has begun when the block starts and has ended when it is left."""
-    load = BackgroundLoad(plan)
+    load = BackgroundLoad(plan, tell)
     try:
         yield load
     finally:

@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 
 
@@ -60,6 +60,7 @@ class LoadReport:
     unreachable: no connection for any other reason (no route, unknown name). malformed: not HTTP/1.1.
     late: sent, but later than the plan's `late_seconds` after it was due; unsent: never sent, too many were in flight.
     first_failures: the first 20, in the order they were noticed.
+    answers_by_header: whole answers, good or not, by the value of the plan's `count_header`; "" where it was missing.
     """
 
     url: str
@@ -81,6 +82,7 @@ class LoadReport:
     max_delay_seconds: float
     latency: Latency | None
     first_failures: tuple[Failure, ...]
+    answers_by_header: dict[str, int] = field(default_factory=dict)
 
     @property
     def failed(self) -> int:
@@ -125,5 +127,8 @@ class LoadReport:
                 f"  latency p50 {found.p50_seconds * 1000:.1f} ms, p95 {found.p95_seconds * 1000:.1f} ms, "
                 f"p99 {found.p99_seconds * 1000:.1f} ms, max {found.max_seconds * 1000:.1f} ms"
             )
+        if self.answers_by_header:
+            counts = sorted(self.answers_by_header.items())
+            lines.append("  answered by " + ", ".join(f"{name or '(unnamed)'} x{count}" for name, count in counts))
         lines += [f"  {f.due_seconds:8.3f} s {f.outcome}: {f.detail}" for f in self.first_failures]
         return "\n".join(lines)

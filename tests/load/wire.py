@@ -6,6 +6,7 @@ failed requests needs to see each by itself.
 
 import asyncio
 import select
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tests.load.plan import Connections, LoadPlan
@@ -24,11 +25,12 @@ class MalformedAnswerError(ValueError):
 
 @dataclass(frozen=True)
 class Answer:
-    """One whole answer. reusable: the server keeps the connection open for another request."""
+    """One whole answer. reusable: the server keeps the connection open for another request; names in lower case."""
 
     status: int
     body: bytes
     reusable: bool
+    headers: Mapping[str, str]
 
 
 class Connection:
@@ -69,7 +71,7 @@ class Connection:
             version, status, headers = await self._read_head()
         body, delimited = await self._read_body(status, headers)
         keep = version != b"HTTP/1.0" and headers.get("connection", "").lower() != "close"
-        return Answer(status, body, reusable=keep and delimited)
+        return Answer(status, body, keep and delimited, headers)
 
     async def _line(self) -> bytes:
         try:
@@ -129,9 +131,13 @@ class Connection:
             await self._exactly(2)
 
 
-def render_request(plan: LoadPlan, target: Target) -> bytes:
-    """The bytes of the plan's request, the same for every one of them."""
-    body = None if plan.body is None else plan.body.encode()
+def render_requests(plan: LoadPlan, target: Target) -> list[bytes]:
+    """The bytes of the requests, to be sent in turn: one for each body, or the one that is always the same."""
+    return [_render_request(plan, target, body) for body in plan.bodies or (plan.body,)]
+
+
+def _render_request(plan: LoadPlan, target: Target, text: str | None) -> bytes:
+    body = None if text is None else text.encode()
     headers = {"Host": target.authority, "Accept": "*/*", "User-Agent": "fairlead-load"}
     if body is not None:
         headers |= {"Content-Type": "application/json", "Content-Length": str(len(body))}

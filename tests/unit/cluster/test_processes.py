@@ -1,11 +1,12 @@
 """Starting, finding again and stopping processes by pid."""
 
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.cluster.processes import Supervisor, start_ticks, stop_pids
+from tests.cluster.processes import Supervisor, start_ticks, stop_pids, ticks_of
 from tests.cluster.progress import ClusterError, wait_until
 
 SLEEP = ["sleep", "600"]
@@ -81,3 +82,32 @@ def test_stopping_pids_that_are_gone_already_is_no_error(supervisor: Supervisor)
     assert pid is not None
     supervisor.stop("sleeper")
     stop_pids([pid], patience_seconds=1.0)
+
+
+HEADLESS = """
+import ctypes, threading, time
+threading.Thread(target=lambda: (print("ready", flush=True), time.sleep(600))).start()
+ctypes.CDLL(None).syscall(60, 0)  # exit(2) of x86-64: the first thread alone
+"""
+
+
+def test_a_process_whose_first_thread_has_ended_lives_until_the_last_one_has(supervisor: Supervisor) -> None:
+    supervisor.start("headless", [sys.executable, "-c", HEADLESS])
+    pid = supervisor.pid("headless")
+    assert pid is not None
+
+    def headless() -> str | None:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        return None if state == "Z" else state
+
+    wait_until("the first thread ends", headless, 10.0, lambda: "")
+    assert supervisor.running("headless")
+    supervisor.stop("headless", patience_seconds=0)
+    assert not Path(f"/proc/{pid}").exists()
+
+
+def test_a_process_that_has_ended_and_was_not_waited_for_is_gone() -> None:
+    line = "7 (a (b) c) {state} 1 " + "0 " * 15 + "{threads} 0 4711 0"
+    assert ticks_of(line.format(state="S", threads=1)) == 4711
+    assert ticks_of(line.format(state="Z", threads=2)) == 4711
+    assert ticks_of(line.format(state="Z", threads=1)) is None

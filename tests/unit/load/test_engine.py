@@ -183,3 +183,25 @@ def test_what_exceeds_max_in_flight_is_unsent_and_told() -> None:
     report = run_against(lambda e: e.pause(5), max_in_flight=5, timeout_seconds=0.5)
     assert (report.planned, report.sent, report.unsent, report.timeouts) == (30, 5, 25, 5)
     assert not report.on_time
+
+
+def test_answers_are_counted_by_a_header_whatever_their_status() -> None:
+    def script(exchange: Exchange) -> None:
+        named = [b"", b"X-Who: a\r\n", b"x-who: b\r\n"][exchange.number % 3]
+        answer = ERROR if exchange.number % 2 else OK
+        exchange.answer(answer.replace(b"Content-Length", named + b"Content-Length"))
+
+    report = run_against(script, count_header="X-who")
+    assert report.answers_by_header == {"": 10, "a": 10, "b": 10}
+    assert report.non2xx == 15
+
+
+def test_several_bodies_are_sent_in_turn() -> None:
+    seen: list[bytes] = []
+
+    def script(exchange: Exchange) -> None:
+        seen.append(exchange.request)
+        exchange.answer(OK)
+
+    run_against(script, rate=100, seconds=0.05, bodies=("[1]", "[2]"), keepalive_connections=1)
+    assert sorted(request.split(b"\r\n\r\n")[1] for request in seen) == [b"[1]", b"[1]", b"[1]", b"[2]", b"[2]"]

@@ -34,3 +34,10 @@ def test_planned_counts_the_requests_due_within_the_time(rate: float, seconds: f
 def test_a_bad_plan_names_its_field(values: dict[str, object], message: str) -> None:
     with pytest.raises(BadPlanError, match=message.replace("(", r"\(")):
         LoadPlan(**{"url": "http://h/", "rate": 1, "seconds": 1, **values})  # type: ignore[arg-type]
+
+
+def test_a_plan_with_several_bodies_survives_the_way_to_its_process() -> None:
+    plan = LoadPlan(url="http://h/", rate=1, seconds=1, bodies=("[1]", "[2]"))
+    assert LoadPlan.from_json(plan.to_json()) == plan
+    with pytest.raises(BadPlanError, match="bodies: expected none beside a body, got 2"):
+        LoadPlan(url="http://h/", rate=1, seconds=1, body="[0]", bodies=("[1]", "[2]"))

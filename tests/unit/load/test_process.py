@@ -56,3 +56,13 @@ def test_leaving_the_block_ends_the_process() -> None:
         with background_load(LoadPlan(url=server.url, rate=50, seconds=60)) as load:
             pass
         assert not load.is_running
+
+
+def test_what_the_process_says_can_be_heard() -> None:
+    heard: list[str] = []
+    with (
+        misbehaving(lambda e: e.answer(OK)) as server,
+        background_load(LoadPlan(url=server.url, rate=50, seconds=5.3, late_seconds=1), heard.append) as load,
+    ):
+        load.finish()
+    assert any("sent, 0 failed" in line for line in heard)

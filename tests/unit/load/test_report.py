@@ -29,7 +29,7 @@ REPORT = LoadReport(
 
 def test_a_report_survives_the_way_from_another_process() -> None:
     assert LoadReport.from_json(REPORT.to_json()) == REPORT
-    nothing_answered = replace(REPORT, latency=None)
+    nothing_answered = replace(REPORT, latency=None, answers_by_header={"churn-1": 4})
     assert LoadReport.from_json(nothing_answered.to_json()) == nothing_answered
 
 
@@ -39,6 +39,11 @@ def test_the_description_tells_what_failed_and_when() -> None:
     assert "6 ok, 3 failed, 2 late, 1 unsent" in text
     assert "503x3" in text
     assert "0.500 s non2xx: 503 no" in text
+
+
+def test_the_description_tells_who_answered_where_that_was_counted() -> None:
+    text = replace(REPORT, answers_by_header={"churn-2": 4, "": 2}).describe()
+    assert "answered by (unnamed) x2, churn-2 x4" in text
 
 
 def test_late_or_unsent_requests_are_not_on_time() -> None:

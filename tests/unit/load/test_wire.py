@@ -1,11 +1,11 @@
 from tests.load import Connections, LoadPlan
 from tests.load.target import Target
-from tests.load.wire import render_request
+from tests.load.wire import render_requests
 
 
 def request(**values: object) -> str:
     plan = LoadPlan(**{"url": "http://h:81/p?q=1", "rate": 1, "seconds": 1, **values})  # type: ignore[arg-type]
-    return render_request(plan, Target.of(plan.url)).decode()
+    return render_requests(plan, Target.of(plan.url))[0].decode()
 
 
 def test_without_a_body_the_request_is_a_get() -> None:

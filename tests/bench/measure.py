@@ -22,6 +22,8 @@ from tests.cluster.progress import last_lines, pause, step
 NAMESPACE = "bench"
 ADMIN = "admin"
 OPERATOR = "operator"
+GATEWAYS = 1
+"""Deployments that are no model's: the namespace's gateway has one."""
 QUIET_SECONDS = 2.0
 PATIENCE_SECONDS = 300.0
 _RECONCILES = re.compile(
@@ -91,7 +93,7 @@ def _run(
     idle, start = footprint_of(operator.process.pid), mark(plane.audit_log)
     with step(f"{count} ModelDeployments created and settled"):
         fleet.create(count, model=source.model)
-        _until(operator, f"{count} Deployments", lambda: fleet.count(BY_KIND["Deployment"]) == count)
+        _until(operator, f"{count} Deployments", lambda: fleet.count(BY_KIND["Deployment"]) == count + GATEWAYS)
         _quiet(operator)
     middle = mark(plane.audit_log)
     with step(f"{count} Deployments ready and settled"):

@@ -1,0 +1,1 @@
+"""What the gateway costs, against the pod asked directly: `make bench-gateway`."""

@@ -49,6 +49,23 @@ def describe_training(job: Mapping[str, Any]) -> str:
     return describe(job) + (f"; attempt {attempt}" if attempt > 1 else "")
 
 
+BAR = 20
+
+
+def describe_rollout(deployment: Mapping[str, Any]) -> str:
+    """The line that follows a rollout: who gets how much, as a bar, and what is waited for."""
+    status = deployment.get("status", {})
+    weights = [arm for arm in (status.get("traffic") or {}).get("arms", ()) if arm.get("weight")]
+    versions = {
+        slot["revision"]: slot.get("modelVersion") or "?"
+        for slot in (status.get(role) or {} for role in ("previous", "candidate", "stable"))
+        if slot
+    }
+    shares = [f"v{versions.get(arm['revision'], '?')} {arm['weight']}%" for arm in weights]
+    filled = round(BAR * max((arm["weight"] for arm in weights if arm["role"] == "stable"), default=0) / 100)
+    return f"[{'#' * filled}{'-' * (BAR - filled)}] {', '.join(shares) or 'nobody'}; {describe(deployment)}"
+
+
 def describe_serving(deployment: Mapping[str, Any]) -> str:
     """The line that follows a ModelDeployment: phase, reason, message, what serves and what is coming."""
     status = deployment.get("status", {})

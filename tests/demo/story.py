@@ -2,10 +2,13 @@
 
 import contextlib
 import json
+import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from tests import platform
 from tests.cluster import CommandError
@@ -71,8 +74,12 @@ class Story:
 
     def _train(self, file: str, name: str, *, ends: str) -> dict[str, Any]:
         """Apply a TrainingJob anew and follow it to its end, which must be the given phase."""
+        return self.train_as(yaml.safe_load((EXAMPLES / file).read_text()), name, ends=ends)
+
+    def train_as(self, body: Mapping[str, Any], name: str, *, ends: str = "Succeeded") -> dict[str, Any]:
+        """The same for any TrainingJob."""
         self._cluster.kubectl("delete", "trainingjob", name, "-n", NAMESPACE, "--ignore-not-found", "--timeout=60s")
-        self._apply(EXAMPLES / file)
+        self._cluster.kubectl("apply", "-n", NAMESPACE, "-f", "-", input=json.dumps(body))
 
         def look() -> tuple[bool, str]:
             job = self.get("trainingjob", name)
@@ -91,6 +98,7 @@ class Story:
 
         def look() -> tuple[bool, str]:
             deployment = self.get("modeldeployment", NAME)
+            self._progress.show(deployment)
             stable = (deployment.get("status", {}).get("stable") or {}).get("modelVersion", "none")
             rolled_out = state.is_true(deployment, "RolledOut") and stable == version
             text = state.describe_serving(deployment)
@@ -104,6 +112,25 @@ class Story:
         digest = status.get("model", {}).get("digest", "unverified")
         self._progress.say(f"  serving version {version} as revision {status['stable']['revision']}, files {digest}")
         return str(status["stable"]["revision"])
+
+    def is_serving(self) -> bool:
+        """Whether a version answers users already: that of an earlier demo."""
+        deployment = self.get("modeldeployment", NAME)
+        return bool(deployment.get("status", {}).get("stable")) and state.is_true(deployment, "Ready")
+
+    def service_url(self) -> str:
+        """The Service as this machine reaches it, once something accepts connections there."""
+        address = self._cluster.kubectl(
+            "get", "service", NAME, "-n", NAMESPACE, "-o", "jsonpath={.spec.clusterIP}"
+        ).strip()
+
+        def look() -> tuple[bool, str]:
+            with contextlib.suppress(OSError), socket.create_connection((address, 80), timeout=1):
+                return True, "answers"
+            return False, "nobody accepts connections"
+
+        self._progress.wait_for(f"Service {NAME} at {address}", look, CLIENT_SECONDS)
+        return f"http://{address}"
 
     def ask(self, run_id: str) -> dict[str, Any]:
         """Send every held-out row through the Service, from a pod in the cluster."""

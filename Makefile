@@ -9,12 +9,12 @@ PYTHON ?= python3
 export PYTHONPATH := operator:serving:.
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help demo env down test test-all lint unit apiserver e2e bench-reconcile bench-evidence generate format lock
+.PHONY: help demo env down test test-all lint unit apiserver monitoring e2e bench-reconcile bench-evidence bench-gateway bench-shadow bench-evidence-source bench-rollback soak generate format lock
 
 help:  ## this list
-	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | awk -F'\t' '{ printf "make %-15s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | awk -F'\t' '{ printf "make %-21s %s\n", $$1, $$2 }'
 
-demo: $(VENV)/.ready  ## cluster up, train, register, serve, compare the answers; the cluster stays (root, 20 min cold, 1 min warm)
+demo: $(VENV)/.ready  ## cluster up, train, serve, roll out better and worse versions under traffic; it stays (root, 25 min cold, 5 min warm)
 	@$(PY) -m tests.demo
 
 env: $(VENV)/.ready  ## print what points kubectl and helm at the cluster: eval "$(make -s env)"
@@ -23,11 +23,11 @@ env: $(VENV)/.ready  ## print what points kubectl and helm at the cluster: eval 
 down: $(VENV)/.ready  ## remove the cluster without a trace
 	@$(PY) -m tests.cluster down
 
-test: $(VENV)/.ready  ## everything that CI runs: lint, unit, property, processes, apiserver, e2e (root, up to 75 min cold)
-	@$(PY) -m tests.tiers lint unit processes apiserver e2e
+test: $(VENV)/.ready  ## everything that CI runs: lint, unit, property, processes, apiserver, monitoring, e2e (root, up to 75 min cold)
+	@$(PY) -m tests.tiers lint unit processes apiserver monitoring e2e
 
 test-all: $(VENV)/.ready  ## the same and what is slow
-	@$(PY) -m tests.tiers lint unit processes apiserver e2e slow
+	@$(PY) -m tests.tiers lint unit processes apiserver monitoring e2e slow
 
 lint: $(VENV)/.ready  ## format, lint, types, import contracts, generated files
 	@$(PY) -m tests.tiers lint
@@ -38,6 +38,9 @@ unit: $(VENV)/.ready  ## unit and property tests, no cluster (30 s)
 apiserver: $(VENV)/.ready  ## tests against a real etcd and kube-apiserver
 	@$(PY) -m tests.tiers apiserver
 
+monitoring: $(VENV)/.ready  ## alerts on the real promtool, the dashboard's queries on the real Prometheus
+	@$(PY) -m tests.tiers monitoring
+
 e2e: $(VENV)/.ready  ## tests on the whole cluster (root)
 	@$(PY) -m tests.tiers e2e
 
@@ -47,6 +50,21 @@ bench-reconcile: $(VENV)/.ready  ## what 200 ModelDeployments at once cost; writ
 bench-evidence: $(VENV)/.ready  ## how often a good version would be rolled back, how soon a bad one (5 min)
 	@$(PY) -m tests.bench.evidence
 
+bench-gateway: $(VENV)/.ready  ## what the gateway adds to a request, and its memory; writes docs/measurements/gateway.md (5 min)
+	@$(PY) -m tests.bench.gateway
+
+bench-shadow: $(VENV)/.ready  ## what a shadow costs stable's users, also one that hangs; writes docs/measurements/shadow.md (90 s)
+	@$(PY) -m tests.bench.gateway.shadow
+
+bench-evidence-source: $(VENV)/.ready  ## what it costs the operator to ask 100 namespaces' gateways every second (2 min)
+	@$(PY) -m tests.bench.evidence_source
+
+bench-rollback: $(VENV)/.ready  ## how soon bad versions are hauled back on the cluster, what users see of it (root, 45 min)
+	@$(PY) -m tests.bench.rollback
+
+soak: $(VENV)/.ready  ## a version a minute on the cluster for half an hour, a third of them bad, while pods die (root)
+	@$(PY) -m tests.soak
+
 generate: $(VENV)/.ready  ## write the CRDs and the reference pages from the API models
 	@$(PY) -m fairlead.cli.generate
 
@@ -54,10 +72,10 @@ format: $(VENV)/.ready  ## let ruff decide the format
 	@$(VENV)/bin/ruff format . && $(VENV)/bin/ruff check --fix .
 
 lock: $(VENV)/.ready  ## solve the lock files in requirements/ anew from pyproject.toml
-	@for extra in operator serving trainer mlflow; do \
+	@for extra in operator cli serving gateway trainer mlflow; do \
 	  $(VENV)/bin/uv pip compile -q --generate-hashes --python-version 3.11 --extra $$extra pyproject.toml \
 	    -o requirements/$$extra.txt --custom-compile-command "make lock" || exit 1; done
-	@$(VENV)/bin/uv pip compile -q --generate-hashes --python-version 3.11 --extra dev --extra operator --extra serving \
+	@$(VENV)/bin/uv pip compile -q --generate-hashes --python-version 3.11 --extra dev --extra operator --extra cli --extra serving --extra gateway \
 	    pyproject.toml -o requirements/dev.txt --custom-compile-command "make lock"
 
 # Keyed by the lock file's hash, outside the checkout: a second clone finds it ready, whatever its files' times.

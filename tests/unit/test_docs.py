@@ -10,11 +10,17 @@ import yaml
 
 from fairlead.api.crd import KINDS, Kind, schema_of
 from fairlead.api.reasons import Reason
+from fairlead_gateway.claims import Accepted, Claim, Rejection, RejectionReason
+from fairlead_gateway.counters import read_counters
+from fairlead_gateway.evidence import standing_series
+from fairlead_gateway.gateway import Standing
+from fairlead_gateway.render import Deployment
+from fairlead_gateway.traffic import parse_traffic
 
 REPOSITORY = Path(__file__).parents[2]
 PAGES = sorted([*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").rglob("*.md")])
 README = (REPOSITORY / "README.md").read_text()
-TOUR_LINES = 660
+TOUR_LINES = 850
 _FENCE = re.compile(r"```.*?```", re.DOTALL)
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 _HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
@@ -145,7 +151,37 @@ def test_reasons_that_a_page_names_exist() -> None:
     assert set(named) <= {str(reason) for reason in Reason}
 
 
+def test_metrics_that_the_gateway_page_names_are_those_of_a_gateway() -> None:
+    arms = [
+        {"revision": "old", "role": "stable", "weight": 90},
+        {"revision": "new", "role": "canary", "weight": 10, "failover": "old"},
+    ]
+    status = {"schema": 1, "epoch": 1, "generation": 1, "port": 10000, "arms": arms, "latencyLimit": "1s"}
+    traffic = parse_traffic({"status": {"traffic": status}})
+    claim = Claim("churn", "u", "", {})
+    accepted, rejection = Accepted(claim, traffic), Rejection("u", 2, RejectionReason.INVALID, "no")
+    standing = Standing({"churn": accepted}, (), {"churn": rejection}, {"churn": 1}, True)
+    series = [
+        *read_counters({"stats": []}, [Deployment("churn", traffic, {})]),
+        *standing_series(standing, messages=False),
+    ]
+    clock = {"fairlead_gateway_time_seconds", "fairlead_gateway_start_time_seconds"}
+    named = set(re.findall(r"`(fairlead_gateway_[a-z_]+)", (REPOSITORY / "docs/gateway.md").read_text()))
+    assert named == {item.name for item in series} | clock
+
+
+def test_reasons_of_the_gateway_s_own_answers_are_all_on_its_page() -> None:
+    page = (REPOSITORY / "docs/gateway.md").read_text()
+    _, _, table = page.partition("The gateway's own answers")
+    told = {name for row in re.findall(r"^\| 50[34] \| (.+?) \|", table, re.MULTILINE) for name in row.split(", ")}
+    source = (REPOSITORY / "serving/fairlead_gateway/envoy/listeners.py").read_text()
+    own = set(re.findall(r', 50[34], "(\w+)"', source))
+    assert own
+    assert told == {f"`{reason}`" for reason in own | {"NoRevision"}}
+
+
 def test_metrics_that_the_architecture_page_names_are_exposed() -> None:
-    source = (REPOSITORY / "operator/fairlead/shell/telemetry.py").read_text()
+    modules = [REPOSITORY / "operator/fairlead/shell" / name for name in ("telemetry.py", "rollout_series.py")]
+    source = "".join(module.read_text() for module in modules)
     named = set(re.findall(r"`(fairlead_[a-z_]+)", (REPOSITORY / "docs/architecture.md").read_text()))
     assert named == set(re.findall(r'"(fairlead_[a-z_]+)"', source))

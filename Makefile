@@ -72,10 +72,10 @@ format: $(VENV)/.ready  ## let ruff decide the format
 	@$(VENV)/bin/ruff format . && $(VENV)/bin/ruff check --fix .
 
 lock: $(VENV)/.ready  ## solve the lock files in requirements/ anew from pyproject.toml
-	@for extra in operator cli serving gateway trainer mlflow; do \
+	@for extra in operator cli serving gateway trainer streams mlflow; do \
 	  $(VENV)/bin/uv pip compile -q --generate-hashes --python-version 3.11 --extra $$extra pyproject.toml \
 	    -o requirements/$$extra.txt --custom-compile-command "make lock" || exit 1; done
-	@$(VENV)/bin/uv pip compile -q --generate-hashes --python-version 3.11 --extra dev --extra operator --extra cli --extra serving --extra gateway \
+	@$(VENV)/bin/uv pip compile -q --generate-hashes --python-version 3.11 --extra dev --extra operator --extra cli --extra serving --extra gateway --extra streams \
 	    pyproject.toml -o requirements/dev.txt --custom-compile-command "make lock"
 
 # Keyed by the lock file's hash, outside the checkout: a second clone finds it ready, whatever its files' times.

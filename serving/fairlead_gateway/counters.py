@@ -18,7 +18,8 @@ A and its cluster F of second attempts (none for a stable without failover: F is
     failovers         = F.upstream_rq_retry, those of absent pods among them
     failover failures = F.upstream_rq_5xx, whatever became of the first attempt
     impossible        = A.retry_or_shadow_abandoned + A.upstream_cx_protocol_error: bodies too long to keep, whether or
-                        not they failed, and answers that broke off after they began (HTTP/1.1)
+                        not they failed, and answers that broke off after they began. HTTP/1.1 alone: over HTTP/2 Envoy
+                        counts a protocol error when it closes a connection that it is reading, as an ejection does
 
 A copy that attemptTimeout cuts goes on nowhere, and Envoy counts it nowhere else: where there is no F,
 A.upstream_rq_max_duration_reached is added to attempts and to failures.
@@ -36,6 +37,7 @@ from fairlead_gateway.bootstrap import bucket_bounds
 from fairlead_gateway.envoy.clusters import Use, cluster_name
 from fairlead_gateway.envoy.routes import has_failover
 from fairlead_gateway.render import Deployment
+from fairlead_gateway.traffic import Protocol
 
 STATS_PATH = "/stats?format=json&histogram_buckets=cumulative&usedonly"
 """What to ask of Envoy's admin interface; what was never counted is left out, and is 0."""
@@ -95,6 +97,7 @@ def _of_deployment(stats: Stats, deployment: Deployment) -> Iterable[Series]:
     owner = ("modeldeployment", deployment.name)
     revisions = [arm.revision for arm in traffic.arms]
     bound = None if traffic.latency_limit is None else latency_bound_milliseconds(traffic.latency_limit)
+    broken = "" if traffic.protocol is Protocol.GRPC else "upstream_cx_protocol_error"
     for arm in traffic.arms:
         uses = [(Use(arm.role), Use.FAILOVER)]
         if any(match.revision == arm.revision for match in traffic.match):
@@ -105,14 +108,14 @@ def _of_deployment(stats: Stats, deployment: Deployment) -> Iterable[Series]:
                 _Cluster(stats, cluster_name(deployment.name, arm.revision, failover)) if has_failover(arm) else None
             )
             labels = (owner, ("revision", arm.revision), ("use", str(use)))
-            for name, value in _of_arm(first, second, bound).items():
+            for name, value in _of_arm(first, second, bound, broken).items():
                 yield Series(PREFIX + name, labels, value)
         yield Series(f"{PREFIX}weight_percent", (owner, ("revision", arm.revision), ("use", str(arm.role))), arm.weight)
     if traffic.mirror:
         revisions.append(traffic.mirror.revision)
         first = _Cluster(stats, cluster_name(deployment.name, traffic.mirror.revision, Use.MIRROR))
         labels = (owner, ("revision", traffic.mirror.revision), ("use", str(Use.MIRROR)))
-        for name, value in _of_arm(first, None, bound).items():
+        for name, value in _of_arm(first, None, bound, broken).items():
             yield Series(PREFIX + name, labels, value)
     for revision in dict.fromkeys(revisions):
         count = len(deployment.endpoints.get(revision, ()))
@@ -141,8 +144,11 @@ class _Cluster:
         return self.samples() - self.latencies.get(bound_milliseconds, self.samples())
 
 
-def _of_arm(first: _Cluster, second: _Cluster | None, bound_milliseconds: float | None) -> dict[str, float]:
-    """The module's formulas. second: None for an arm with nobody behind it."""
+def _of_arm(
+    first: _Cluster, second: _Cluster | None, bound_milliseconds: float | None, broken: str
+) -> dict[str, float]:
+    """The module's formulas. second: None for an arm with nobody behind it; broken: what counts answers that broke
+    off."""
     nobody, unsent = first.count("upstream_cx_none_healthy"), first.count("upstream_rq_pending_overflow")
     sent_on = first.count("retry.upstream_rq_421")
     absent = sent_on + first.count("upstream_rq_421") + nobody
@@ -151,7 +157,7 @@ def _of_arm(first: _Cluster, second: _Cluster | None, bound_milliseconds: float 
     cut = 0 if second else timed_out
     failed_on = retried - first.count("retry.upstream_rq_429") - sent_on
     pods = first.count("membership_total") - (1 if second else 0)
-    impossible = first.count("retry_or_shadow_abandoned") + first.count("upstream_cx_protocol_error")
+    impossible = first.count("retry_or_shadow_abandoned") + (first.count(broken) if broken else 0)
     return {
         "attempts_total": first.count("upstream_rq_completed") + retried + cut - absent - unsent,
         "attempt_failures_total": first.count("upstream_rq_5xx") + failed_on + cut - nobody - unsent,

@@ -24,6 +24,16 @@ def gateways_behind(world: ServingWorld, previous: RevisionStatus) -> bool:
     return any(silent if report is None else report.generation < wanted for report in reports)
 
 
+def gateways_remember(world: ServingWorld) -> bool:
+    """Whether a gateway may still send requests to something that the status names no more, as after its loss: it names
+    nobody, and a gateway has not heard that yet."""
+    traffic = world.resource.status.traffic
+    if traffic is None or traffic.arms:
+        return False
+    reports = (world.gateway.reports.get(pod) for pod in world.gateway.ready_pods)
+    return any(report is not None and report.generation < traffic.generation for report in reports)
+
+
 def may_retire(world: ServingWorld, previous: RevisionStatus) -> bool:
     """Whether it has had its grace, and the gateways have let go of it."""
     over = _age_seconds(world, previous) >= world.retirement_grace_seconds

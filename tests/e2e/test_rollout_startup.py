@@ -4,7 +4,7 @@ from typing import Any
 
 from tests.e2e.examples import example, infer_load
 from tests.e2e.registry import Mlflow
-from tests.e2e.rollout import SHORT, Watched
+from tests.e2e.rollout import SHORT, Watched, version
 from tests.e2e.trainers import ANSWERS_NAN
 from tests.e2e.world import CRASH, HOG, World
 from tests.load import background_load
@@ -19,6 +19,28 @@ BROKEN: dict[str, tuple[dict[str, Any], set[str]]] = {
     "crashes when it is asked": ({"env": {"CRASH": "1"}}, {"ContainerCrashed", "EveryRequestFailed"}),
     "takes too much memory when it is asked": ({"env": {"HOG": "1"}}, {*KILLED, "EveryRequestFailed"}),
 }
+
+
+def test_a_first_version_that_fails_its_users_is_not_ready_and_the_next_one_takes_over_at_once(
+    watched: Watched,
+) -> None:
+    first = watched.serving(env={"FAIL": "0.5"})
+    with background_load(watched.plan()) as load:
+        watched.until("Failed", seconds=90)
+        for condition in ("Ready", "RolledOut"):
+            told = watched.world.condition("md", "web", condition)
+            assert (told["status"], told["reason"]) == ("False", "ErrorsAboveLimit"), told
+            assert "requests failed" in told["message"]
+        assert watched.ended() == (first, "Failed", "ErrorsAboveLimit")
+        assert watched.weights() == {first: 100}, "there is no other"
+        assert "ErrorsAboveLimit" in watched.world.events("web")
+        watched.world.apply(version(2))
+        second = watched.world.wait_rolled_out("web", seconds=60)["status"]["stable"]["revision"]
+        assert load.report().non2xx > 0
+    assert watched.weights() == {second: 100}
+    assert watched.world.condition("md", "web", "Ready")["status"] == "True"
+    assert not watched.status.get("evidence"), "no steps: there was nothing to lose"
+    assert watched.status["probation"]["revision"] == second
 
 
 def test_versions_that_cannot_serve_are_rolled_back_for_what_they_died_of(watched: Watched) -> None:

@@ -10,7 +10,7 @@ from fairlead.api.conditions import Condition
 from fairlead.api.model import ATOMIC, ApiModel, cel, list_map, validated
 from fairlead.api.pod import Container, Gpu, Resources
 from fairlead.api.rollout import DEFAULT_STEPS, Canary, Checks, Guard, Shadow
-from fairlead.api.rollout_status import Evidence, HistoryEntry, LastRequest
+from fairlead.api.rollout_status import Evidence, HistoryEntry, LastRequest, Probation
 from fairlead.api.scalars import (
     AliasName,
     Duration,
@@ -228,6 +228,9 @@ class ModelDeploymentStatus(ApiModel):
         (), description="Revisions that are not tried again; the last 50."
     )
     evidence: Evidence | None = Field(None, description="The rollout that is on.")
+    probation: Probation | None = Field(
+        None, description="Stable has nothing to be compared with, and is held to its limits: how it has done so far."
+    )
     history: Annotated[tuple[HistoryEntry, ...], Field(json_schema_extra=ATOMIC)] = Field(
         (), description="Rollouts that have ended, the last 10, the newest at the end."
     )

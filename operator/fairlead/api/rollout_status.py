@@ -21,6 +21,8 @@ class Outcome(StrEnum):
     SUPERSEDED = "Superseded"
     ABORTED = "Aborted"
     INCONCLUSIVE = "Inconclusive"
+    FAILED = "Failed"
+    """Not taken back, for there is nothing else to serve."""
     RETRIED = "Retried"
     """No end, but somebody's word that an earlier one is to be forgotten."""
 
@@ -71,6 +73,22 @@ class Evidence(ApiModel):
     decisions: Annotated[tuple[Decision, ...], Field(json_schema_extra=ATOMIC)] = Field(
         (), description="What it has done, the last 20."
     )
+
+
+class Probation(ApiModel):
+    """Stable took over without a comparison, and is held to its limits alone."""
+
+    revision: str = Field(description="The revision, which is stable.")
+    since: datetime = Field(description="When it got all of the traffic.")
+    until: datetime = Field(description="When it has had its time, `rollout.guard.duration`; requests may take longer.")
+    updated: datetime = Field(description="When these numbers were written: every 10 s, while there are new requests.")
+    requests: int = Field(0, description="Requests that it has had.")
+    failures: int = Field(0, description="Of those, the ones that failed.")
+    needed_requests: int = Field(0, description="How many it needs.")
+    sure: float = Field(0, description="Evidence against it.")
+    fails_at: float = Field(0, description="The evidence at which it has failed.")
+    policy: Annotated[str, Field(max_length=4096)] = Field(description="The rules that it began with, as JSON.")
+    state: Annotated[str, Field(max_length=16384)] = Field(description="What is remembered of it, as JSON.")
 
 
 class HistoryEntry(ApiModel):

@@ -64,6 +64,7 @@ _ENDS = {
     Outcome.SUPERSEDED: "gives way to another one",
     Outcome.ABORTED: "was aborted",
     Outcome.INCONCLUSIVE: "got no verdict",
+    Outcome.FAILED: "has failed, and serves on, for there is no other",
 }
 
 

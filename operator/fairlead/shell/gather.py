@@ -160,8 +160,9 @@ class Gatherer:
         )
 
     def _evidence(self, key: Key, resource: ModelDeployment) -> Mapping[str, PodEvidence]:
-        """What the gateways' pods last counted, while a rollout is on."""
-        on = self._reports is not None and resource.status.evidence is not None
+        """What the gateways' pods last counted, while somebody is judged by it."""
+        status = resource.status
+        on = self._reports is not None and (status.evidence is not None or status.probation is not None)
         return self._reports.evidence(key.namespace) if self._reports and on else {}
 
     def _gateway(self, key: Key, resource: ModelDeployment) -> GatewayFacts:
@@ -169,7 +170,8 @@ class Gatherer:
         facts, traffic = self._gateways.facts(key.namespace), resource.status.traffic
         if self._reports is None or resource.meta.deleting:
             return facts
-        on = resource.status.evidence is not None
+        probation = resource.status.probation
+        on = resource.status.evidence is not None or (probation is not None and self._clock.now() < probation.until)
         answers = self._reports.follow(key, generation=traffic.generation if traffic else 0, watched=on)
         return replace(facts, reports=answers.reports, silent=answers.silent)
 

@@ -32,6 +32,7 @@ def describe_deployment(resource: ModelDeployment, now: datetime, glyphs: Glyphs
         *_revisions(status, now),
         *_traffic(status, glyphs),
         *(describe_evidence(status.evidence, now, glyphs) if status.evidence else ()),
+        *_probation(status),
         *_waiting(resource),
         *_troubles(status),
         *(describe_decisions(status.evidence) if status.evidence else ()),
@@ -81,6 +82,15 @@ def _traffic(status: ModelDeploymentStatus, glyphs: Glyphs) -> list[Text]:
     ]
     mirror = [row("", f"a copy of {traffic.mirror.percent}% to {traffic.mirror.revision}")] if traffic.mirror else []
     return [row("Traffic", traffic_bar(traffic.arms, glyphs)), *shares, *mirror]
+
+
+def _probation(status: ModelDeploymentStatus) -> list[Text]:
+    seen = status.probation
+    if seen is None:
+        return []
+    told = f"{seen.requests} of {seen.needed_requests} requests, {seen.failures} failed"
+    against = f"evidence {seen.sure:g}, fails at {seen.fails_at:g}"
+    return [row("Probation", f"until {spell_time(seen.until)}, held to its limits alone: {told}; {against}")]
 
 
 def _waiting(resource: ModelDeployment) -> list[Text]:

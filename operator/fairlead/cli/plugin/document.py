@@ -9,15 +9,16 @@ from fairlead.cli.plugin.training_view import because
 from fairlead.cli.plugin.words import PHASES, TRAINING
 
 _INNER = ("policy", "state")
-"""What the operator keeps for itself in the evidence: JSON within JSON, and no promise."""
+"""What the operator keeps for itself in evidence and probation: JSON within JSON, and no promise."""
 
 
 def deployment_document(resource: ModelDeployment) -> dict[str, Any]:
     """`kind`, `namespace`, `name`, `current`, `says`, `waitsFor`, `etaSeconds`, and `status` as the API has it."""
     status, waits = resource.status.wire(), expect(resource)
     if resource.status.evidence:
-        kept = {name: value for name, value in status["evidence"].items() if name not in _INNER}
-        status["evidence"] = {**kept, "says": spell_stage(resource.status.evidence.stage)}
+        status["evidence"] = {**_outer(status["evidence"]), "says": spell_stage(resource.status.evidence.stage)}
+    if resource.status.probation:
+        status["probation"] = _outer(status["probation"])
     phase = resource.status.phase
     return {
         **_head("ModelDeployment", resource),
@@ -26,6 +27,10 @@ def deployment_document(resource: ModelDeployment) -> dict[str, Any]:
         "etaSeconds": waits.eta_seconds,
         "status": status,
     }
+
+
+def _outer(seen: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in seen.items() if name not in _INNER}
 
 
 def training_document(resource: TrainingJob) -> dict[str, Any]:

@@ -49,6 +49,7 @@ OUTCOMES: dict[Outcome, str] = {
     Outcome.SUPERSEDED: "another revision was asked for before it was through",
     Outcome.ABORTED: "somebody ended it",
     Outcome.INCONCLUSIVE: "it ended without a verdict",
+    Outcome.FAILED: "it did not keep its limits, and nothing else was there to serve",
     Outcome.RETRIED: "somebody asked to try it again",
 }
 

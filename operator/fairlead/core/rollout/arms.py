@@ -6,6 +6,9 @@ from fairlead.api.traffic import Arm, ArmRole, Mirror
 from fairlead.core.evidence.policy import Policy
 from fairlead.core.evidence.state import Stage, State
 
+NOBODY = ""
+"""In the place of a revision to be compared with."""
+
 
 @dataclass(frozen=True, slots=True)
 class Contest:

@@ -7,7 +7,7 @@ from math import isnan
 from fairlead.api.gateway_evidence import ArmCounts, DeploymentEvidence, PodEvidence
 from fairlead.core.evidence.policy import Shadow
 from fairlead.core.evidence.sample import STALE_SECONDS, Counters, Reading, Sample
-from fairlead.core.rollout.arms import Contest
+from fairlead.core.rollout.arms import NOBODY, Contest
 
 DRAWN = frozenset({"stable", "canary", "previous"})
 """The uses whose requests the gateway draws by chance. Those of matched headers and second attempts are not."""
@@ -47,12 +47,13 @@ def _copies(arms: list[ArmCounts]) -> Counters:
 def _reading(
     gateway: str, pod: PodEvidence, evidence: DeploymentEvidence, contest: Contest, shadow: Shadow | None
 ) -> Reading | None:
-    """What one gateway saw; None while it does not serve both revisions."""
+    """What one gateway saw; None while it does not serve both revisions, or the one where there is no other."""
     incumbent = _arms(evidence, contest.incumbent)
+    alone = contest.incumbent == NOBODY
     roles = COPIED if shadow else DRAWN
     candidate = _arms(evidence, contest.candidate, roles)
     uses = sorted(use for name, use in evidence.arms if name == contest.candidate and use in roles)
-    if not candidate or not incumbent:
+    if not candidate or not (incumbent or alone):
         return None
     if shadow:
         weights = [shadow.share_percent]

@@ -28,6 +28,8 @@ _SLACK_SECONDS = 0.5
 LOOK_SECONDS = 3.0
 """Between two looks at a rollout when no gateway says anything. Each answer brings one of its own, every second: a look
 just before it would close a window of the evidence too early."""
+QUIET_SECONDS = 10.0
+"""Between two looks at a probation that has had its time, and lacks requests."""
 
 
 def _moved(old: Pointers, new: Pointers) -> bool:
@@ -49,6 +51,8 @@ def _requeue(world: ServingWorld, pointers: Pointers, *, conflict: bool) -> floa
     waits: list[float] = []
     if pointers.rollout:
         return LOOK_SECONDS
+    if trial := pointers.trial:
+        waits.append(LOOK_SECONDS if world.now < trial.until else QUIET_SECONDS)
     if pointers.previous:
         waits.append(retirement_seconds(world, pointers.previous))
     if deadline := next_deadline(world, pointers):
@@ -92,6 +96,6 @@ def decide_serving(world: ServingWorld) -> Plan:
     pointers_first = not before or _moved(old, pointers)
     first, second = (writes, children) if pointers_first else (children, writes)
     effects = (*first, *second, *deletions(world, pointers, wanted))
-    rollout = pointers.rollout
-    known = Remembered(rollout.name, rollout.state) if rollout else None
+    watched = pointers.rollout or pointers.trial
+    known = Remembered(watched.name, watched.state) if watched else None
     return Plan(effects, _requeue(world, pointers, conflict=bool(clashes)), known)

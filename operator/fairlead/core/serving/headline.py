@@ -118,6 +118,15 @@ def target_quarantined(look: Look) -> Headline | None:
     return Headline(Reason(banned.reason), text, failed=True)
 
 
+def stable_failed(look: Look) -> Headline | None:
+    """The spec asks for what serves, and that does not keep its limits."""
+    failure = look.pointers.failure
+    if failure is None or isinstance(look.target, Finding) or look.target.revision != failure.revision:
+        return None
+    text = f"revision {failure.revision} serves, for there is no other: {failure.message}"
+    return Headline(Reason(failure.reason), text, failed=True)
+
+
 def target_held_back(look: Look) -> Headline | None:
     """The spec asks for a revision whose rollout ended without a verdict."""
     if isinstance(look.target, Finding) or look.pointers.candidate:
@@ -195,7 +204,14 @@ def no_port(look: Look) -> Headline | None:
     return Headline(Reason.PORTS_EXHAUSTED, text, failed=True)
 
 
-REVISION_CHECKS = (target_quarantined, target_held_back, rollout_on, waits_for_its_turn, candidate_coming)
+REVISION_CHECKS = (
+    stable_failed,
+    target_quarantined,
+    target_held_back,
+    rollout_on,
+    waits_for_its_turn,
+    candidate_coming,
+)
 """What becomes of the revision that the spec asks for."""
 CHECKS = (name_taken, no_port, write_refused, target_unknown, *REVISION_CHECKS)
 

@@ -13,6 +13,7 @@ from fairlead.api.reasons import Reason
 from fairlead.api.rollout_status import HISTORY_LIMIT, HistoryEntry, LastRequest, Outcome
 from fairlead.core.findings import Finding, Symptoms, inspect
 from fairlead.core.rollout.live import Rollout, parse_rollout
+from fairlead.core.rollout.trial import Trial, parse_trial
 from fairlead.core.serving.target import marked, refreshed
 from fairlead.core.world import ServingWorld
 
@@ -31,6 +32,8 @@ class Pointers:
     previous: RevisionStatus | None
     quarantine: tuple[QuarantinedRevision, ...]
     rollout: Rollout | None = None
+    trial: Trial | None = None
+    """Stable's probation."""
     history: tuple[HistoryEntry, ...] = ()
     last_request: LastRequest | None = None
     refresh: str = ""
@@ -68,6 +71,13 @@ class Pointers:
         """The quarantine that the revision, or another one with the same files, is in."""
         found = (item for item in self.quarantine if item.revision == revision or (digest and item.digest == digest))
         return next(found, None)
+
+    @property
+    def failure(self) -> QuarantinedRevision | None:
+        """Why stable is not fit to serve, though there is no other."""
+        last = self.last_of(self.stable.revision) if self.stable else None
+        failed = last is not None and last.outcome is Outcome.FAILED
+        return self.banned(last.revision, "") if last and failed else None
 
     def with_history(self, entry: HistoryEntry) -> "Pointers":
         """With one more end on record."""
@@ -116,6 +126,7 @@ def current_pointers(world: ServingWorld) -> Pointers:
         status.previous,
         status.quarantine,
         _current_rollout(world),
+        parse_trial(status.probation, world.remembered) if status.probation else None,
         status.history,
         status.last_request,
         refreshed(world),

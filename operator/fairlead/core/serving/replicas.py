@@ -11,8 +11,9 @@ from fairlead.core.world import ServingWorld
 
 
 def goes_in_steps(world: ServingWorld, pointers: Pointers) -> bool:
-    """Whether a candidate has to earn its traffic: where one serves, and the spec has a canary or a shadow."""
-    return pointers.stable is not None and world.resource.spec.rollout.is_earned
+    """Whether a candidate has to earn its traffic: where one serves well, and the spec has a canary or a shadow."""
+    serves_well = pointers.stable is not None and pointers.failure is None
+    return serves_well and world.resource.spec.rollout.is_earned
 
 
 def full_count(world: ServingWorld, rollout: Rollout | None) -> int:

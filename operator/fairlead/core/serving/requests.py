@@ -7,6 +7,7 @@ from fairlead.api.reasons import Reason
 from fairlead.api.request import NONCE_LIMIT, InvalidRequest, Request, Verb, parse_request
 from fairlead.api.rollout_status import HistoryEntry, LastRequest, Outcome
 from fairlead.core.serving.pointers import Pointers
+from fairlead.core.serving.probation import put_on
 from fairlead.core.serving.rollouts import End, given_up, promoted_by_hand
 from fairlead.core.world import ServingWorld
 
@@ -68,7 +69,9 @@ def _retry(world: ServingWorld, pointers: Pointers, request: Request) -> _Done:
         ended=world.now,
         told=True,
     )
-    return replace(pointers, quarantine=kept).with_history(entry)
+    forgotten = replace(pointers, quarantine=kept).with_history(entry)
+    serves = pointers.failure is not None and pointers.failure.revision == request.revision
+    return put_on(world, forgotten) if serves else forgotten
 
 
 def _refresh(world: ServingWorld, pointers: Pointers, request: Request) -> _Done:

@@ -7,6 +7,7 @@ from fairlead.api.rollout_status import Outcome
 from fairlead.core.findings import Finding
 from fairlead.core.rollout.live import Rollout
 from fairlead.core.serving.pointers import Pointers, current_pointers, examine
+from fairlead.core.serving.probation import judged_alone, put_on
 from fairlead.core.serving.replicas import full_count, goes_in_steps, has_ready
 from fairlead.core.serving.requests import hear
 from fairlead.core.serving.retirement import may_retire
@@ -77,7 +78,9 @@ def _taken_at_once(world: ServingWorld, pointers: Pointers) -> Pointers:
         return pointers
     promoted = candidate.model_copy(update={"since": world.now})
     previous = pointers.stable.model_copy(update={"since": world.now}) if pointers.stable else pointers.previous
-    return replace(pointers, stable=promoted, candidate=None, previous=previous)
+    alone = pointers.stable is None or pointers.failure is not None
+    taken = replace(pointers, stable=promoted, candidate=None, previous=previous)
+    return put_on(world, taken) if alone else taken
 
 
 def _retire(world: ServingWorld, pointers: Pointers) -> Pointers:
@@ -94,4 +97,4 @@ def next_pointers(world: ServingWorld, target: Target | Finding) -> Pointers:
     """The pointers after one look at the world."""
     known = with_told(current_pointers(world), world.told, registered=world.resource.spec.model is not None)
     pointers = _aim(world, hear(world, known), target)
-    return _retire(world, _judge(world, pointers, target))
+    return _retire(world, judged_alone(world, _judge(world, pointers, target)))

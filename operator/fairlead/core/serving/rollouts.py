@@ -44,9 +44,13 @@ class End:
 
 def policy_of(world: ServingWorld, target: Target) -> Policy:
     """The rules of a rollout to this target, by the spec as it is now."""
-    rollout = world.resource.spec.rollout
     container = target.inputs.get("container")
-    builtin = not (isinstance(container, dict) and container.get("image"))
+    return rules_of(world, builtin=not (isinstance(container, dict) and container.get("image")))
+
+
+def rules_of(world: ServingWorld, *, builtin: bool) -> Policy:
+    """The rules of a rollout to a revision of the built-in server, or to another one."""
+    rollout = world.resource.spec.rollout
     return make_policy(
         rollout.canary,
         rollout.checks,
@@ -160,7 +164,7 @@ def _ended(world: ServingWorld, pointers: Pointers, before: Rollout, after: Roll
 def _won(world: ServingWorld, pointers: Pointers, after: Rollout, reason: Reason) -> Pointers:
     """The guard is over, or there is none after the shadow: the one before has served its time."""
     told = Reason.PROMOTED if reason is Reason.STEP_PASSED else reason
-    entry = _entry(world, after, pointers.stable, End(Outcome.PROMOTED, told, describe(after, told), after.decisions))
+    entry = entry_of(world, after, pointers.stable, End(Outcome.PROMOTED, told, describe(after, told), after.decisions))
     previous = _since(pointers.previous, world.now) if pointers.previous else None
     return replace(pointers, rollout=None, previous=previous).with_history(entry)
 
@@ -171,7 +175,7 @@ def lost(world: ServingWorld, pointers: Pointers, rollout: Rollout, end: End) ->
         loser, winner = pointers.stable, pointers.previous
     else:
         loser, winner = pointers.candidate, pointers.stable
-    entry = _entry(world, rollout, loser, end)
+    entry = entry_of(world, rollout, loser, end)
     after = replace(
         pointers,
         stable=_since(winner, world.now) if winner and rollout.promoted else winner,
@@ -223,11 +227,12 @@ def given_up(world: ServingWorld, pointers: Pointers, end: End) -> Pointers:
     candidate = pointers.candidate
     if candidate is None:
         return pointers
-    after = replace(pointers, candidate=None).with_history(_entry(world, None, candidate, end))
+    after = replace(pointers, candidate=None).with_history(entry_of(world, None, candidate, end))
     return quarantined(world, after, candidate, end) if end.outcome is Outcome.ROLLED_BACK else after
 
 
-def _entry(world: ServingWorld, rollout: Rollout | None, slot: RevisionStatus | None, end: End) -> HistoryEntry:
+def entry_of(world: ServingWorld, rollout: Rollout | None, slot: RevisionStatus | None, end: End) -> HistoryEntry:
+    """The line that the history keeps of an end."""
     return HistoryEntry(
         revision=slot.revision if slot else "",
         model=_model_of(world, slot) if slot else "",

@@ -9,10 +9,12 @@ from fairlead.api.model_deployment import (
     RevisionStatus,
 )
 from fairlead.api.reasons import Reason
+from fairlead.api.traffic import Traffic
 from fairlead.core.effects import ObjectRef
 from fairlead.core.evidence.state import Stage
 from fairlead.core.findings import Finding
 from fairlead.core.rollout.live import show
+from fairlead.core.rollout.trial import show_trial
 from fairlead.core.serving.headline import REVISION_CHECKS, Headline, Look, headline, name_taken, no_port, progress
 from fairlead.core.serving.pointers import Pointers, examine
 from fairlead.core.serving.programmed import examine_gateway, gateway_answers, programmed
@@ -43,6 +45,8 @@ def _phase(look: Look, head: Headline) -> DeploymentPhase:
     coming = next((found for check in REVISION_CHECKS if (found := check(look))), None)
     if coming is None or coming.reason is None:
         return DeploymentPhase.STABLE
+    if coming.failed and look.pointers.failure:
+        return DeploymentPhase.FAILED
     otherwise = DeploymentPhase.ROLLED_BACK if coming.failed else DeploymentPhase.STARTING
     return _BY_REASON.get(coming.reason, otherwise)
 
@@ -87,6 +91,16 @@ def _lost(world: ServingWorld, revision: str) -> Finding | None:
     return Finding(Reason.REVISION_LOST, text, final=True)
 
 
+def _answers(look: Look, stable: RevisionStatus) -> Condition:
+    """Stable has ready pods: whether users reach them, and get what they should."""
+    if missing := examine_gateway(look.world):
+        return condition(ConditionType.READY, False, missing.reason, missing.message)
+    if failure := look.pointers.failure:
+        text = f"revision {failure.revision} answers, but not as it has to: {failure.message}"
+        return condition(ConditionType.READY, False, Reason(failure.reason), text)
+    return condition(ConditionType.READY, True, Reason.SERVING, f"revision {stable.revision} answers")
+
+
 def _ready(look: Look, head: Headline) -> Condition:
     """Ready means: answers users."""
     world, stable = look.world, look.pointers.stable
@@ -96,9 +110,7 @@ def _ready(look: Look, head: Headline) -> Condition:
         return condition(ConditionType.READY, False, head.reason or Reason.STARTING, head.message)
     workload = world.workloads.get(stable.revision)
     if workload and workload.ready > 0:
-        if missing := examine_gateway(world):
-            return condition(ConditionType.READY, False, missing.reason, missing.message)
-        return condition(ConditionType.READY, True, Reason.SERVING, f"revision {stable.revision} answers")
+        return _answers(look, stable)
     finding = _lost(world, stable.revision) or examine(world, stable.revision)
     if finding:
         return condition(ConditionType.READY, False, finding.reason, finding.message)
@@ -158,6 +170,20 @@ def _seen(world: ServingWorld, slot: RevisionStatus | None) -> RevisionStatus | 
     return slot.model_copy(update={"ready": workload.ready if workload else 0, "image_ids": ids})
 
 
+def _conditions(look: Look, head: Headline, traffic: Traffic) -> list[Condition]:
+    """Those that hold, or are told to be false."""
+    world, pointers = look.world, look.pointers
+    ready = _ready(look, head)
+    found = [
+        ready,
+        _rolled_out(pointers, head),
+        _resolved(world),
+        programmed(world, traffic),
+        _activity(world, pointers, head, ready),
+    ]
+    return [item for item in found if item]
+
+
 def project_status(
     world: ServingWorld, pointers: Pointers, target: Target | Finding, conflicts: list[ObjectRef]
 ) -> ModelDeploymentStatus:
@@ -169,14 +195,6 @@ def project_status(
     look = Look(world, pointers, target, conflicts, evidence)
     head = headline(look)
     traffic = next_traffic(world, pointers, head.reason or Reason.STARTING)
-    ready = _ready(look, head)
-    found = [
-        ready,
-        _rolled_out(pointers, head),
-        _resolved(world),
-        programmed(world, traffic),
-        _activity(world, pointers, head, ready),
-    ]
     model = known_model(world)
     serving = pointers.stable or pointers.candidate
     workload = world.workloads.get(serving.revision) if serving else None
@@ -186,7 +204,7 @@ def project_status(
         phase=_phase(look, head),
         conditions=merge_conditions(
             resource.status.conditions,
-            [item for item in found if item],
+            _conditions(look, head, traffic),
             generation=resource.meta.generation,
             now=world.now,
         ),
@@ -202,6 +220,7 @@ def project_status(
         traffic=traffic,
         quarantine=pointers.quarantine,
         evidence=evidence,
+        probation=show_trial(pointers.trial, resource.status.probation, world.now) if pointers.trial else None,
         history=pointers.history,
         last_request=pointers.last_request,
         refresh=pointers.refresh,

@@ -62,13 +62,15 @@ def _mirror(world: ServingWorld, rollout: Rollout | None) -> Mirror | None:
     return mirror_of(rollout.policy, rollout.state, rollout.contest)
 
 
-def _limits(world: ServingWorld, rollout: Rollout | None, old: Traffic) -> dict[str, str]:
-    """What the gateway cuts and counts for a rollout; without one, nothing.
+def _limits(world: ServingWorld, pointers: Pointers, old: Traffic) -> dict[str, str]:
+    """What the gateway cuts and counts for a rollout, and counts for a probation; without either, nothing.
 
     They stay as they were when it began: answers that a new limit would call slow were counted by the one before.
     """
+    rollout = pointers.rollout
     if rollout is None:
-        return {}
+        slow = pointers.trial is not None and pointers.trial.policy.max_slow_rate is not None
+        return {"latency_limit": world.resource.spec.rollout.checks.max_latency_p99} if slow else {}
     spec, known = world.resource.spec, world.resource.status.evidence
     if known and (known.candidate, known.since) == (rollout.contest.candidate, rollout.since):
         return {"attempt_timeout": old.attempt_timeout, "latency_limit": old.latency_limit}
@@ -96,7 +98,7 @@ def next_traffic(world: ServingWorld, pointers: Pointers, waits_for: Reason) -> 
         arms=arms,
         mirror=_mirror(world, pointers.rollout),
         request_timeout=world.resource.spec.request_timeout,
-        **_limits(world, pointers.rollout, old),
+        **_limits(world, pointers, old),
         unavailable_reason="" if arms else waits_for.value,
     )
     changed = wanted != old

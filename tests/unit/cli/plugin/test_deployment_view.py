@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from tests.unit.builders import NOW, serving_body
+from tests.unit.builders import NOW, serving_body, stamp
 from tests.unit.cli.plugin.statuses import NEW, OLD, condition, ended, rolled_back, rolling, status
 
 from fairlead.api.model_deployment import DeploymentPhase
@@ -48,6 +48,17 @@ def test_each_reason_of_a_condition_comes_with_what_to_do(reason: Reason) -> Non
     lines = told(status(conditions=[condition("Ready", "False", reason, "as seen")]))
     at = lines.index(f"Ready      {reason}: as seen")
     assert lines[at + 1].strip() == f"{EXPLAINED[reason].meaning} {EXPLAINED[reason].action}"
+
+
+def test_a_probation_is_told_with_its_numbers() -> None:
+    seen = {
+        "revision": OLD, "since": stamp(NOW), "until": stamp(NOW), "updated": stamp(NOW), "requests": 40, "failures": 3,
+        "neededRequests": 150, "sure": 0.5, "failsAt": 200, "policy": "{}", "state": "{}",
+    }  # fmt: skip
+    assert told(status(probation=seen))[-1] == (
+        "Probation  until 2026-05-04 12:00:00Z, held to its limits alone: "
+        "40 of 150 requests, 3 failed; evidence 0.5, fails at 200"
+    )
 
 
 def test_a_status_that_has_not_seen_the_spec_says_so() -> None:

@@ -1,0 +1,55 @@
+"""The first revision, and what replaces a failed one, has nothing to be compared with: it is on probation.
+
+    all of the traffic ──> on probation ── its time and its requests ──> no longer
+                                └── the limits are broken, and that is sure ──> quarantined
+
+A failed one serves on all the same, for there is no other; but the resource is not Ready any more, and what comes next
+takes its place as soon as it is ready, because there is nothing to lose.
+"""
+
+from dataclasses import replace
+
+from fairlead.api.model_deployment import RevisionStatus
+from fairlead.api.reasons import Reason
+from fairlead.api.rollout_status import Outcome
+from fairlead.core.rollout.arms import NOBODY, Contest
+from fairlead.core.rollout.looks import make_sample
+from fairlead.core.rollout.trial import STALE_SECONDS, begin_trial, look_alone
+from fairlead.core.serving.pointers import Pointers
+from fairlead.core.serving.rollouts import End, entry_of, quarantined, rules_of, stopped_by
+from fairlead.core.world import ServingWorld
+
+
+def put_on(world: ServingWorld, pointers: Pointers) -> Pointers:
+    """With stable on probation, where the spec has its revisions earn their traffic at all."""
+    if pointers.stable is None or not world.resource.spec.rollout.is_earned:
+        return pointers
+    return replace(pointers, trial=begin_trial(pointers.stable.revision, rules_of(world, builtin=False), world.now))
+
+
+def judged_alone(world: ServingWorld, pointers: Pointers) -> Pointers:
+    """After one look at the gateways. A rollout that begins meanwhile compares, and says more."""
+    trial, stable = pointers.trial, pointers.stable
+    if trial is None:
+        return pointers
+    if stable is None or stable.revision != trial.revision or pointers.rollout:
+        return replace(pointers, trial=None)
+    if stopped_by(world) in (Reason.PAUSED, Reason.ROLLOUTS_FROZEN):
+        return pointers
+    seconds = world.now.timestamp() if world.now_seconds is None else world.now_seconds
+    sample = make_sample(
+        world.evidence,
+        world.resource.meta.name,
+        Contest(trial.revision, NOBODY),
+        now_seconds=seconds,
+        stale_seconds=STALE_SECONDS,
+    )
+    after = look_alone(trial, sample)
+    if reason := after.broken:
+        return _failed(world, replace(pointers, trial=None), stable, reason, after.describe())
+    return replace(pointers, trial=None if after.is_over(world.now) else after)
+
+
+def _failed(world: ServingWorld, pointers: Pointers, stable: RevisionStatus, reason: Reason, seen: str) -> Pointers:
+    end = End(Outcome.FAILED, reason, f"with all of the traffic, and nothing to be compared with: {seen}")
+    return quarantined(world, pointers.with_history(entry_of(world, None, stable, end)), stable, end)

@@ -20,6 +20,8 @@ IMAGES = {
 PROMETHEUS_IMAGE = "localhost/fairlead-prometheus:dev"
 PROMETHEUS_URL = "http://prometheus.prometheus.svc:9090"
 RETIREMENT_GRACE_SECONDS = "8"
+SETTINGS = {"retirementGraceSeconds": RETIREMENT_GRACE_SECONDS, "prometheus.url": PROMETHEUS_URL}
+"""Of the chart, beside the registry."""
 REGISTRY_URL = "http://mlflow.mlflow.svc:5000"
 
 
@@ -65,8 +67,7 @@ def install_all(cluster: Cluster, values: Mapping[str, str] | None = None) -> No
     build_images(cluster)
     install_mlflow(cluster)
     install_prometheus(cluster)
-    given = {"retirementGraceSeconds": RETIREMENT_GRACE_SECONDS, "prometheus.url": PROMETHEUS_URL}
-    install_fairlead(cluster, {**given, **(values or {})})
+    install_fairlead(cluster, {**SETTINGS, **(values or {})})
 
 
 def _operator_image_id() -> str:

@@ -50,7 +50,16 @@ TIERS = {
         # Most of it is waiting: two workers, each with a control plane of its own, take half the time.
         Tier("apiserver", (_pytest("-n", "2", "--dist", "loadfile", "tests/apiserver"),), builds="apiserver"),
         Tier("monitoring", (_pytest("tests/monitoring"),), builds="all"),
-        Tier("e2e", (_pytest("tests/e2e"), _SHORT_SOAK), builds="all"),
+        # Those that leave each other alone wait most of the time, for evidence and for pods: two at a time.
+        Tier(
+            "e2e",
+            (
+                _pytest("-m", "together", "-n", "2", "--dist", "loadfile", "tests/e2e"),
+                _pytest("-m", "not together", "tests/e2e"),
+                _SHORT_SOAK,
+            ),
+            builds="all",
+        ),
         Tier(
             "slow",
             ((*_pytest("tests/property"), "--hypothesis-profile=thorough"), (_PY, "-m", "tests.soak")),

@@ -6,6 +6,7 @@ import pytest
 from tests import platform
 from tests.cluster.interface import Cluster
 from tests.cluster.interface import cluster as local_cluster
+from tests.cluster.paths import locked
 from tests.e2e.registry import Mlflow
 from tests.e2e.rollout import Watched
 from tests.e2e.world import World, namespaced
@@ -15,7 +16,8 @@ from tests.e2e.world import World, namespaced
 def cluster() -> Cluster:
     """The cluster, up, with Fairlead installed. It stays up after the tests, as after `make demo`."""
     found = local_cluster()
-    platform.install_all(found)
+    with locked("platform"):  # tests that may run at the same time are in two processes
+        platform.install_all(found)
     return found
 
 

@@ -7,6 +7,8 @@ import pytest
 from tests.e2e.world import CRASH, HOG, World, web
 from tests.load import LoadPlan, background_load
 
+pytestmark = pytest.mark.together
+
 SHOWN_SECONDS = 5.0
 """From the fact, which the kubelet or scheduler states, to the condition."""
 

@@ -1,7 +1,10 @@
 """A ModelDeployment through its life on the whole cluster: created, changed, scaled, deleted."""
 
+import pytest
 from tests.e2e.world import World, web
 from tests.load import Connections, LoadPlan, background_load, run_load
+
+pytestmark = pytest.mark.together
 
 OF_WEB = "fairlead.dev/modeldeployment=web"
 

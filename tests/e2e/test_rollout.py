@@ -4,6 +4,8 @@ import pytest
 from tests.e2e.rollout import Watched
 from tests.load import background_load
 
+pytestmark = pytest.mark.together
+
 
 def test_a_good_version_is_promoted_and_no_pod_is_restarted(watched: Watched) -> None:
     old = watched.serving()

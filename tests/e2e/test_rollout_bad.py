@@ -2,8 +2,11 @@
 
 import time
 
+import pytest
 from tests.e2e.rollout import LONG_STEP, Watched
 from tests.load import background_load
+
+pytestmark = pytest.mark.together
 
 HICCUP_SECONDS = 3.0
 RESUMED_SECONDS = 120.0

@@ -11,6 +11,8 @@ from tests.e2e.blinding import (
 from tests.e2e.rollout import LONG_STEP, SHORT, Watched
 from tests.load import Connections, background_load
 
+pytestmark = pytest.mark.together
+
 IMPATIENT = {**LONG_STEP, "holdDeadline": "10s"}
 """So that a hung renderer is not yet started anew by the kubelet when it is over."""
 

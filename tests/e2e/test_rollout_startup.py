@@ -2,12 +2,15 @@
 
 from typing import Any
 
+import pytest
 from tests.e2e.examples import example, infer_load
 from tests.e2e.registry import Mlflow
 from tests.e2e.rollout import SHORT, Watched, version
 from tests.e2e.trainers import ANSWERS_NAN
 from tests.e2e.world import CRASH, HOG, World
 from tests.load import background_load
+
+pytestmark = pytest.mark.together
 
 VERDICT_SECONDS = 120.0
 KILLED = {"OutOfMemory", "ContainerCrashed"}

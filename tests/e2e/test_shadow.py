@@ -10,6 +10,8 @@ from tests.load import background_load
 
 from fairlead.api.names import ANNOTATION_REQUEST
 
+pytestmark = pytest.mark.together
+
 SHADOW = {"percent": 50, "minRequests": 200, "minDuration": "10s"}
 SHADOWED: dict[str, Any] = {**SHORT, "shadow": SHADOW, "canary": {**SHORT["canary"], "attemptTimeout": "1s"}}
 

@@ -22,6 +22,8 @@ from tests.e2e.gateway import ANSWERED_BY, NAME, SELECTOR, Gateway, settle
 from tests.e2e.killing import processes
 from tests.e2e.world import World, namespaced, web
 
+pytestmark = pytest.mark.together
+
 IMAGE = "localhost/fairlead-streams:dev"
 HUNDRED_MEGABYTES = 100 * 1000 * 1000
 MEGABYTE = 1000 * 1000
@@ -49,9 +51,11 @@ def streaming(protocol: str, *, fail: bool = False) -> dict[str, Any]:
 
 
 def deployed(world: World, protocol: str) -> Gateway:
-    """It serves."""
+    """It serves, and every gateway pod is ready."""
     world.apply(streaming(protocol))
-    return Gateway(world, world.wait_rolled_out(NAME, seconds=90)["status"]["stable"]["revision"])
+    gateway = Gateway(world, world.wait_rolled_out(NAME, seconds=90)["status"]["stable"]["revision"])
+    gateway.wait_pods()
+    return gateway
 
 
 @contextlib.contextmanager

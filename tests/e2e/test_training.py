@@ -9,6 +9,8 @@ from tests.e2e import trainers
 from tests.e2e.registry import Mlflow
 from tests.e2e.world import World, namespaced, serving, training
 
+pytestmark = pytest.mark.together
+
 GATE = {"rules": [{"metric": "accuracy", "min": 0.9}]}
 ENDED_SECONDS = 180
 

@@ -29,7 +29,7 @@ def test_a_first_version_that_fails_its_users_is_not_ready_and_the_next_one_take
 ) -> None:
     first = watched.serving(env={"FAIL": "0.5"})
     with background_load(watched.plan()) as load:
-        watched.until("Failed", seconds=90)
+        watched.until("Failed", seconds=120)
         for condition in ("Ready", "RolledOut"):
             told = watched.world.condition("md", "web", condition)
             assert (told["status"], told["reason"]) == ("False", "ErrorsAboveLimit"), told

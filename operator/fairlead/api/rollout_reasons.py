@@ -37,19 +37,20 @@ EXPLAINED_ROLLOUT = {
         "The candidate fails more often than stable did on the same traffic.", "Look at the candidate's logs."
     ),
     "ErrorsAboveLimit": Explanation(
-        "The candidate fails more often than checks.maxErrorRate allows, while stable keeps it.",
-        "Look at the candidate's logs.",
+        "It fails more often than checks.maxErrorRate allows, while the one beside it, if there is any, keeps that.",
+        "Look at its logs. A first version serves on until another one is applied.",
     ),
     "LatencyAboveStable": Explanation(
         "More of the candidate's answers are slow than of stable's on the same traffic.",
         "Profile the candidate, or give it more resources.",
     ),
     "LatencyAboveLimit": Explanation(
-        "More of the candidate's answers are slow than checks.maxLatencyP99 allows, while stable keeps it.",
-        "Profile the candidate, or give it more resources.",
+        "More of its answers are slow than checks.maxLatencyP99 allows, while the one beside it, if any, keeps that.",
+        "Profile it, or give it more resources. A first version serves on until another one is applied.",
     ),
     "EveryRequestFailed": Explanation(
-        "The candidate has failed every request since its first one.", "Look at the candidate's logs."
+        "It has failed every request since its first one.",
+        "Look at its logs. A first version serves on until another one is applied.",
     ),
     "CandidateEjected": Explanation(
         "The gateways have stopped sending to every pod of the candidate because they failed.",

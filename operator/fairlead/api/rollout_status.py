@@ -84,6 +84,7 @@ class Probation(ApiModel):
     updated: datetime = Field(description="When these numbers were written: every 10 s, while there are new requests.")
     requests: int = Field(0, description="Requests that it has had.")
     failures: int = Field(0, description="Of those, the ones that failed.")
+    suspect: bool = Field(False, description="More failed than may: it is looked at every second, else every ten.")
     needed_requests: int = Field(0, description="How many it needs.")
     sure: float = Field(0, description="Evidence against it.")
     fails_at: float = Field(0, description="The evidence at which it has failed.")

@@ -15,7 +15,7 @@ from fairlead.core.rollout.checks import Facts, gather_facts, hard_fail, sure_fa
 
 WRITTEN_EVERY = timedelta(seconds=10)
 STALE_SECONDS = 30.0
-"""For how long a gateway may have nothing new: when the first minutes are over it is asked every ten seconds."""
+"""For how long a gateway may have nothing new: without a suspicion it is asked every ten seconds."""
 _SIGNIFICANT = 4
 
 
@@ -45,20 +45,21 @@ class Trial:
         return found.reason if found and self.policy.mode is Mode.ENFORCE else None
 
     @property
+    def suspect(self) -> bool:
+        """Whether it breaks its limits on the whole: it is looked at every second then, until that is sure or over."""
+        policy, seen = self.policy, self.state.step_count
+        too_slow = policy.max_slow_rate is not None and seen.slow > policy.max_slow_rate * seen.attempts
+        return too_slow or seen.failures > policy.max_error_rate * seen.attempts
+
+    @property
     def until(self) -> datetime:
-        """When it has had its time; the requests that it needs may take longer, and are looked at less often then."""
+        """When it has had its time; the requests that it needs may take longer."""
         return self.since + timedelta(seconds=self.policy.guard_seconds)
 
     def is_over(self, now: datetime) -> bool:
         """Whether it has shown enough and kept its limits, or that could not be said for too long."""
         waited = (now - self.since).total_seconds() >= self.policy.hold_deadline_seconds
-        return waited or (has_enough(self.policy, self.state) and self._keeps_limits())
-
-    def _keeps_limits(self) -> bool:
-        """On the whole. One that does not is watched until that is sure."""
-        policy, seen = self.policy, self.state.step_count
-        fast_enough = policy.max_slow_rate is None or seen.slow <= policy.max_slow_rate * seen.attempts
-        return fast_enough and seen.failures <= policy.max_error_rate * seen.attempts
+        return waited or (has_enough(self.policy, self.state) and not self.suspect)
 
     def describe(self) -> str:
         """What was seen, in a sentence with the numbers."""
@@ -101,9 +102,10 @@ def parse_trial(told: Probation, remembered: Remembered | None) -> Trial | None:
 
 
 def show_trial(trial: Trial, stored: Probation | None, now: datetime) -> Probation:
-    """What the status says: as stored until there are new requests, and it is time again."""
+    """What the status says: as stored until there are new requests and it is time again, or a suspicion."""
     count, facts = trial.state.step_count, trial.facts
-    same = stored is not None and (stored.revision, stored.since) == (trial.revision, trial.since)
+    words = (trial.revision, trial.since, trial.suspect)
+    same = stored is not None and (stored.revision, stored.since, stored.suspect) == words
     if stored and same and (stored.requests == count.attempts or now - stored.updated < WRITTEN_EVERY):
         return stored
     return Probation(
@@ -113,6 +115,7 @@ def show_trial(trial: Trial, stored: Probation | None, now: datetime) -> Probati
         updated=now,
         requests=count.attempts,
         failures=count.failures,
+        suspect=trial.suspect,
         needed_requests=trial.policy.requests_needed(trial.state.step),
         sure=float(f"{facts.sure:.{_SIGNIFICANT}g}"),
         fails_at=float(f"{facts.roll_back_at:.{_SIGNIFICANT}g}"),

@@ -56,10 +56,23 @@ def test_one_that_keeps_its_limits_is_off_probation_when_it_has_had_time_and_req
     assert story.status.phase == "Stable", "nobody watches it for ever: alerts do"
 
 
-def test_without_enough_requests_it_is_looked_at_less_often_and_is_judged_when_they_come() -> None:
+def test_it_is_looked_at_every_second_only_while_more_fails_than_may() -> None:
+    story = serving(canary_body(guard={"duration": "10m"}))
+    first = revision_of(story.body)
+    assert story.settle().requeue_after_seconds == pytest.approx(QUIET_SECONDS, abs=1)
+    story.failing[first] = 0.2
+    story.run(5)
+    assert story.status.probation and story.status.probation.suspect
+    assert story.settle().requeue_after_seconds == pytest.approx(LOOK_SECONDS, abs=1)
+    story.failing[first] = 0.0
+    story.run(100)
+    assert story.status.probation and not story.status.probation.suspect
+    assert story.status.phase == "Stable"
+
+
+def test_without_enough_requests_it_stays_and_is_judged_when_they_come() -> None:
     story = serving()
     story.rate = 0
-    assert story.settle().requeue_after_seconds == pytest.approx(LOOK_SECONDS, abs=1)
     story.run(60)
     assert story.status.probation is not None
     writes = list(story.writes)

@@ -80,6 +80,13 @@ def inconclusive() -> Story:
     return story
 
 
+def failed() -> Story:
+    story = serving(canary_body(canary={"steps": STEPS, "failover": True}))
+    story.failing[revision_of(story.body)] = 1.0
+    story.run(30, until="Failed")
+    return story
+
+
 PHASES: dict[str, Callable[[], Story]] = {
     "Stable": lambda: serving(canary_body(canary={"steps": STEPS, "failover": True})),
     "Starting": starting,
@@ -92,6 +99,7 @@ PHASES: dict[str, Callable[[], Story]] = {
     "Paused": paused,
     "RolledBack": rolled_back,
     "Inconclusive": inconclusive,
+    "Failed": failed,
 }
 
 
@@ -175,6 +183,10 @@ TABLE: dict[str, tuple[str, ...]] = {
     "Inconclusive": (  # its deadline is short: a newer version ends likewise within the minute
         "Inconclusive old", "Inconclusive old", "Inconclusive old", "Inconclusive old",
         "Inconclusive old", "Inconclusive old", "Inconclusive old",
+    ),
+    "Failed": (
+        "Failed old", "Failed old", "Failed old", "Stable newer",
+        "Stable other", "Failed old", "Failed old",
     ),
 }  # fmt: skip
 

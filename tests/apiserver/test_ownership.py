@@ -80,13 +80,18 @@ def test_fields_of_ours_that_others_change_are_repaired(
     def selector() -> dict[str, str]:
         return dict(objects.get("Service", "web")["spec"]["selector"])
 
+    def team() -> str | None:
+        return dict(objects.get("Service", revision)["spec"]["selector"]).get("team")
+
     before, gateway = template(), selector()
     kubectl("scale", f"deployment/{revision}", "--replicas=9")
     kubectl("set", "image", f"deployment/{revision}", "model=registry.example/other:1")
     kubectl("patch", "service", "web", "--type=merge", "-p", '{"spec":{"selector":{"app.kubernetes.io/name":"gone"}}}')
+    kubectl("patch", "service", revision, "--type=merge", "-p", '{"spec":{"selector":{"team":"blue"}}}')
     kubectl("label", f"deployment/{revision}", "app.kubernetes.io/component=else", "--overwrite")
     eventually("the template is ours", lambda: template() == before, seconds=REPAIR_SECONDS, shows=template)
     eventually("the selector is ours", lambda: selector() == gateway, seconds=REPAIR_SECONDS, shows=selector)
+    eventually("nor has it a key more", lambda: team() is None, seconds=REPAIR_SECONDS, shows=team)
     eventually("the label is ours", lambda: component() == "serving", seconds=REPAIR_SECONDS, shows=component)
     assert objects.get("Deployment", revision)["spec"]["replicas"] == 2
 

@@ -16,6 +16,9 @@ _FALSE_IS_ABSENT = frozenset({"readOnly"})
 """Flags that the API server leaves out when they are false; of others, such as a service account's token, absent is
 not the same as false."""
 
+_ATOMIC = frozenset({"selector"})
+"""Maps that have one owner as a whole: a key more and a Service selects nobody."""
+
 
 def digest_of(value: Json) -> str:
     """SHA-256 of the canonical JSON form, in hexadecimal."""
@@ -66,11 +69,7 @@ def covers(want: Json, have: Json, *, quantity: bool = False) -> bool:
     if isinstance(want, Mapping):
         if not isinstance(have, Mapping):
             return not want and have is None
-        return all(
-            covers(_ordered(key, value), _ordered(key, have.get(key)), quantity=quantity or key in _QUANTITIES)
-            or (key in _FALSE_IS_ABSENT and value is False and key not in have)
-            for key, value in want.items()
-        )
+        return all(_covers_field(key, value, have, quantity=quantity) for key, value in want.items())
     if isinstance(want, Sequence) and not isinstance(want, str):
         if not isinstance(have, Sequence) or isinstance(have, str):
             return not want and have is None
@@ -80,6 +79,15 @@ def covers(want: Json, have: Json, *, quantity: bool = False) -> bool:
     if want == "" and have is None:
         return True
     return want == have or (quantity and _same_quantity(want, have))
+
+
+def _covers_field(key: str, value: Json, have: Mapping[str, Json], *, quantity: bool) -> bool:
+    found = have.get(key)
+    if key in _FALSE_IS_ABSENT and value is False and key not in have:
+        return True
+    if key in _ATOMIC and isinstance(value, Mapping) and isinstance(found, Mapping) and found.keys() - value.keys():
+        return False
+    return covers(_ordered(key, value), _ordered(key, found), quantity=quantity or key in _QUANTITIES)
 
 
 def in_place(want: Manifest, have: Manifest | None) -> bool:

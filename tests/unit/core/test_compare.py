@@ -35,6 +35,7 @@ def test_fields_that_the_server_added_do_not_count() -> None:
         ({"automountServiceAccountToken": False}, {}),
         ({"readOnly": False}, {"readOnly": True}),
         ({"readOnly": True}, {}),
+        ({"selector": {"a": "b"}}, {"selector": {"a": "b", "c": "d"}}),
     ],
 )
 def test_a_changed_or_missing_value_counts(want: Any, have: Any) -> None:

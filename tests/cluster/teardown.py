@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.cluster import cgroups, images, netns
 from tests.cluster.node import Node
-from tests.cluster.processes import stop_pids
+from tests.cluster.processes import start_ticks, stop_pids
 
 # The kubelet goes first, so that nothing is started again; etcd last, so that nobody logs its absence at length.
 STOP_ORDER = ("kubelet", "kube-proxy", "kube-scheduler", "kube-controller-manager", "kube-apiserver", "etcd")
@@ -76,10 +76,11 @@ def _remove_cni_results(node: Node) -> None:
 
 
 def _kubelet_runs() -> bool:
+    """Whether there is any, ours or another; one that has ended and waits to be reaped is none."""
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             with contextlib.suppress(OSError):
-                if (entry / "comm").read_text().strip() == "kubelet":
+                if (entry / "comm").read_text().strip() == "kubelet" and start_ticks(int(entry.name)) is not None:
                     return True
     return False
 

@@ -21,7 +21,7 @@ PHASES: dict[DeploymentPhase, str] = {
     DeploymentPhase.PAUSED: "somebody has asked that nothing moves",
     DeploymentPhase.ROLLED_BACK: "what is asked for has failed; the revision before serves",
     DeploymentPhase.INCONCLUSIVE: "the rollout ended without a verdict; the revision before serves",
-    DeploymentPhase.FAILED: "nothing serves, and nothing moves until someone acts",
+    DeploymentPhase.FAILED: "nothing serves, or not as it has to, and nothing moves until someone acts",
 }
 
 STAGES: dict[Stage, str] = {

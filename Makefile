@@ -59,7 +59,7 @@ bench-shadow: $(VENV)/.ready  ## what a shadow costs stable's users, also one th
 bench-evidence-source: $(VENV)/.ready  ## what it costs the operator to ask 100 namespaces' gateways every second (2 min)
 	@$(PY) -m tests.bench.evidence_source
 
-bench-rollback: $(VENV)/.ready  ## how soon bad versions are hauled back on the cluster, what users see of it (root, 45 min)
+bench-rollback: $(VENV)/.ready  ## how soon bad versions are hauled back on the cluster, what users see of it (root, 40 min)
 	@$(PY) -m tests.bench.rollback
 
 soak: $(VENV)/.ready  ## a version a minute on the cluster for half an hour, a third of them bad, while pods die (root)

@@ -49,7 +49,7 @@ PARTS = {"goals": GOALS, "peers": PEERS, "alone": ALONE, "unshielded": (UNSHIELD
 """By the parts of the page."""
 
 _TEXT = """\
-`make bench-rollback`, {circumstances} Load average before its last part ran: {load}; all of it takes some 45 min.
+`make bench-rollback`, {circumstances} Load average before its last part ran: {load}; all of it takes some 40 min.
 
 Goals that were missed: {missed}
 

@@ -8,7 +8,6 @@ from fairlead.core.effects import Delete, ObjectRef
 from fairlead.core.findings import Finding
 from fairlead.core.serving.pointers import Pointers
 from fairlead.core.serving.replicas import wanted_count
-from fairlead.core.serving.retirement import gateways_remember
 from fairlead.core.serving.target import Target
 from fairlead.core.serving.traffic import protocol_of
 from fairlead.core.world import ServingWorld
@@ -83,8 +82,6 @@ def _expired_revisions(world: ServingWorld, pointers: Pointers) -> set[str]:
 
 def deletions(world: ServingWorld, pointers: Pointers, wanted: list[dict[str, Any]]) -> Iterator[Delete]:
     """Our children that nobody asks for."""
-    if gateways_remember(world):
-        return
     keep = {ObjectRef(item["kind"], item["metadata"]["name"]) for item in wanted}
     traffic = world.resource.status.traffic
     live = {slot.revision for slot in pointers.live()} | {arm.revision for arm in (traffic.arms if traffic else ())}

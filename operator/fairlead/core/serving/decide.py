@@ -15,7 +15,7 @@ from fairlead.core.findings import SECOND_PULL_AFTER
 from fairlead.core.serving.children import deletions, wanted_children
 from fairlead.core.serving.headline import next_deadline
 from fairlead.core.serving.pointers import Pointers, current_pointers
-from fairlead.core.serving.retirement import retirement_seconds
+from fairlead.core.serving.retirement import REPORT_SECONDS, gateways_remember, retirement_seconds
 from fairlead.core.serving.roles import next_pointers
 from fairlead.core.serving.status import project_status
 from fairlead.core.serving.target import find_target
@@ -46,8 +46,8 @@ def _moved(old: Pointers, new: Pointers) -> bool:
     return names(old) != names(new) or old.quarantine != new.quarantine or share(old) != share(new)
 
 
-def _requeue(world: ServingWorld, pointers: Pointers, *, conflict: bool) -> float | None:
-    """The next moment at which time alone changes the decision."""
+def _requeue(world: ServingWorld, pointers: Pointers, *, conflict: bool, held: bool) -> float | None:
+    """The next moment at which time alone changes the decision. `held`: a gateway holds something that is to go."""
     waits: list[float] = []
     if pointers.rollout:
         return LOOK_SECONDS
@@ -55,6 +55,8 @@ def _requeue(world: ServingWorld, pointers: Pointers, *, conflict: bool) -> floa
         waits.append(LOOK_SECONDS if trial.suspect else QUIET_SECONDS)
     if pointers.previous:
         waits.append(retirement_seconds(world, pointers.previous))
+    if held:
+        waits.append(REPORT_SECONDS)
     if deadline := next_deadline(world, pointers):
         waits.append(deadline.total_seconds())
     if pointers.candidate:
@@ -95,7 +97,9 @@ def decide_serving(world: ServingWorld) -> Plan:
     children: list[Effect] = [] if world.refused else list(applies(world.children, wanted))
     pointers_first = not before or _moved(old, pointers)
     first, second = (writes, children) if pointers_first else (children, writes)
-    effects = (*first, *second, *deletions(world, pointers, wanted))
+    gone = tuple(deletions(world, pointers, wanted))
+    held = bool(gone) and gateways_remember(world)
+    effects = (*first, *second, *(() if held else gone))
     watched = pointers.rollout or pointers.trial
     known = Remembered(watched.name, watched.state) if watched else None
-    return Plan(effects, _requeue(world, pointers, conflict=bool(clashes)), known)
+    return Plan(effects, _requeue(world, pointers, conflict=bool(clashes), held=held), known)

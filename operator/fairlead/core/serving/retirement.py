@@ -5,7 +5,7 @@ from fairlead.core.world import ServingWorld
 
 UNHEARD_SECONDS = 600.0
 """How long a ready gateway pod that says nothing to the operator holds a replaced revision."""
-LOOK_SECONDS = 5.0
+REPORT_SECONDS = 5.0
 """A report that changes brings the key back; this is for a lost one."""
 
 
@@ -25,10 +25,10 @@ def gateways_behind(world: ServingWorld, previous: RevisionStatus) -> bool:
 
 
 def gateways_remember(world: ServingWorld) -> bool:
-    """Whether a gateway may still send requests to something that the status names no more, as after its loss: it names
-    nobody, and a gateway has not heard that yet."""
+    """Whether a gateway has not heard yet what the status says, and may send requests to what it names no more: after
+    the loss of a status nothing else knows of that."""
     traffic = world.resource.status.traffic
-    if traffic is None or traffic.arms:
+    if traffic is None:
         return False
     reports = (world.gateway.reports.get(pod) for pod in world.gateway.ready_pods)
     return any(report is not None and report.generation < traffic.generation for report in reports)
@@ -43,4 +43,4 @@ def may_retire(world: ServingWorld, previous: RevisionStatus) -> bool:
 def retirement_seconds(world: ServingWorld, previous: RevisionStatus) -> float:
     """Until the next look whether it may go."""
     left = world.retirement_grace_seconds - _age_seconds(world, previous)
-    return max(left, LOOK_SECONDS if gateways_behind(world, previous) else 0.0)
+    return max(left, REPORT_SECONDS if gateways_behind(world, previous) else 0.0)

@@ -140,8 +140,10 @@ def test_the_replaced_revision_goes_after_the_grace_and_not_before() -> None:
     assert old in world.workloads()
     world.tick(10)
     world.reconcile()
-    assert world.workloads() == {world.revision}
     assert world.status.previous is None
+    assert old in world.workloads(), "the gateway has not heard yet that it is nobody's any more"
+    world.settle(10)
+    assert world.workloads() == {world.revision}
     assert world.cluster.get("ControllerRevision", old), "the way back is kept"
 
 
@@ -154,8 +156,19 @@ def test_without_a_grace_the_old_pods_still_stay_until_the_gateway_sends_them_no
     world.tick(4)
     world.reconcile()
     assert old in world.workloads(), "promoted, and the gateway has not read it"
-    world.tick(1)
+    world.settle(10)
+    assert world.workloads() == {world.revision}
+
+
+def test_what_a_gateway_may_still_serve_outlives_the_loss_of_status_and_marks() -> None:
+    world = serving()
+    old = world.revision
+    world.edit_image("example/churn:2")
+    world.cluster.lose("ControllerRevision", old)
+    world.wipe_status()
     world.reconcile()
+    assert not world.status.stable and old in world.workloads(), "nobody knows whose it is, and it answers users"
+    world.settle(20)
     assert world.workloads() == {world.revision}
 
 

@@ -8,7 +8,7 @@ import pytest
 from tests.unit.builders import NOW, gateway_facts, serving_body, serving_world
 
 from fairlead.api.model_deployment import RevisionStatus
-from fairlead.core.serving.retirement import LOOK_SECONDS, may_retire, retirement_seconds
+from fairlead.core.serving.retirement import REPORT_SECONDS, may_retire, retirement_seconds
 from fairlead.core.world import Report, ServingWorld
 
 STANDS_BY = {"revision": "old", "role": "previous", "weight": 0}
@@ -69,5 +69,5 @@ def test_without_any_traffic_there_is_nothing_to_wait_for() -> None:
 def test_the_next_look_comes_when_the_grace_is_over_and_again_while_a_gateway_is_behind() -> None:
     assert retirement_seconds(told(7, 7), previous(10)) == 20
     assert retirement_seconds(told(7, 6), previous(10)) == 20
-    assert retirement_seconds(told(7, 6), previous(60)) == LOOK_SECONDS
+    assert retirement_seconds(told(7, 6), previous(60)) == REPORT_SECONDS
     assert retirement_seconds(told(7, 7), previous(60)) == 0

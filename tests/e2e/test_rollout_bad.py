@@ -8,6 +8,8 @@ from tests.load import background_load
 
 pytestmark = pytest.mark.together
 
+ERRORS = ("ErrorsAboveStable", "ErrorsAboveLimit")
+"""Where both are true, the one is told whose test had won more by then: chance."""
 HICCUP_SECONDS = 3.0
 RESUMED_SECONDS = 120.0
 
@@ -23,7 +25,9 @@ def test_a_version_that_turns_bad_after_good_minutes_is_hauled_back_while_answer
         watched.until("RolledBack", seconds=120)
         report = load.report()
     assert report.failed == 0, report.describe()
-    assert watched.ended() == (bad, "RolledBack", "ErrorsAboveStable")
+    revision, outcome, reason = watched.ended()
+    assert (revision, outcome) == (bad, "RolledBack")
+    assert reason in ERRORS, reason
     assert watched.weights() == {old: 100}
     assert [item["revision"] for item in watched.status["quarantine"]] == [bad]
 

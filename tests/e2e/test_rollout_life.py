@@ -71,7 +71,9 @@ def test_a_leader_that_freezes_in_a_rollout_changes_nothing_when_it_wakes_after_
             time.sleep(AWAKE_SECONDS)
             report = load.report()
         assert leading(world.cluster)[0] != leader
-        late = [item for item in writes(log, since) if item.pod == leader and item.namespace == world.namespace]
+        mine = [item for item in writes(log, since) if item.pod == leader and item.namespace == world.namespace]
+        # An event may tell late of what it had written before it froze; that moves nothing.
+        late = [item for item in mine if item.resource != "events"]
         assert [item for item in late if item.code < 400] == []
         print(f"{len(late)} writes of the frozen leader were refused")
     assert report.failed == 0, report.describe()

@@ -132,9 +132,9 @@ class ServingWorld:
     """The gateway's port that is this ModelDeployment's; None: none is free."""
     gateway: GatewayFacts = GatewayFacts()
     evidence: Mapping[str, PodEvidence] = field(default_factory=dict)
+    """What the namespace's gateway pods last counted, by pod."""
     evidence_stale_seconds: float = STALE_SECONDS
     """For how long that may have nothing new."""
-    """What the namespace's gateway pods last counted, by pod."""
     remembered: Remembered | None = None
     """What this operator knows of the rollout that is on beyond its status."""
     rollouts: RolloutRules = RolloutRules()
@@ -142,6 +142,12 @@ class ServingWorld:
     """The annotation fairlead.dev/request."""
     told: frozenset[tuple[str, str]] = frozenset()
     """Ends of rollouts that the registry has heard of: revision, and when it ended."""
+
+    @property
+    def at_seconds(self) -> float:
+        """The moment of a look. They come every second: by whole seconds two could be at the same one, and the newer
+        one forgotten."""
+        return self.now.timestamp() if self.now_seconds is None else self.now_seconds
 
 
 @dataclass(frozen=True, slots=True)

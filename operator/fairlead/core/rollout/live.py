@@ -57,8 +57,8 @@ class Rollout:
             weight=round(self.state.weight_percent, 1),
             requests=verdict.requests if verdict else 0,
             failures=verdict.failures if verdict else 0,
-            fast=_rounded(verdict.fast if verdict else 0.0),
-            sure=_rounded(verdict.sure if verdict else 0.0),
+            fast=rounded(verdict.fast if verdict else 0.0),
+            sure=rounded(verdict.sure if verdict else 0.0),
         )
         return replace(self, decisions=(*self.decisions, entry)[-DECISIONS_LIMIT:])
 
@@ -103,7 +103,8 @@ def _stands_at(state: State) -> tuple[object, ...]:
     return (state.stage, state.step, state.weight_percent, state.brakes)
 
 
-def _rounded(value: float) -> float:
+def rounded(value: float) -> float:
+    """As the status shows evidence, which goes from nothing to astronomical."""
     return float(f"{value:.{_SIGNIFICANT}g}")
 
 
@@ -150,10 +151,10 @@ def _made(rollout: Rollout, now: datetime) -> Evidence:
         seconds=int(state.observed_seconds - state.since_seconds),
         needed_seconds=int(policy.seconds_needed(state.step)),
         eta_seconds=None if eta is None else round(eta),
-        fast=_rounded(verdict.fast if verdict else 0.0),
-        brake_at=_rounded(verdict.brake_at if verdict else 0.0),
-        sure=_rounded(verdict.sure if verdict else 0.0),
-        roll_back_at=_rounded(verdict.roll_back_at if verdict else 0.0),
+        fast=rounded(verdict.fast if verdict else 0.0),
+        brake_at=rounded(verdict.brake_at if verdict else 0.0),
+        sure=rounded(verdict.sure if verdict else 0.0),
+        roll_back_at=rounded(verdict.roll_back_at if verdict else 0.0),
         paused=rollout.paused,
         floor=rollout.floor,
         policy=dump_policy(policy),

@@ -12,11 +12,10 @@ from fairlead.core.evidence.sample import Sample
 from fairlead.core.evidence.state import Stage, State
 from fairlead.core.evidence.weighing import has_enough, split_alpha, weigh
 from fairlead.core.rollout.checks import Facts, gather_facts, hard_fail, sure_fail
+from fairlead.core.rollout.live import WRITTEN_EVERY, rounded
 
-WRITTEN_EVERY = timedelta(seconds=10)
 STALE_SECONDS = 30.0
 """For how long a gateway may have nothing new: without a suspicion it is asked every ten seconds."""
-_SIGNIFICANT = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +116,8 @@ def show_trial(trial: Trial, stored: Probation | None, now: datetime) -> Probati
         failures=count.failures,
         suspect=trial.suspect,
         needed_requests=trial.policy.requests_needed(trial.state.step),
-        sure=float(f"{facts.sure:.{_SIGNIFICANT}g}"),
-        fails_at=float(f"{facts.roll_back_at:.{_SIGNIFICANT}g}"),
+        sure=rounded(facts.sure),
+        fails_at=rounded(facts.roll_back_at),
         policy=dump_policy(trial.policy),
         state=dump_state(trial.state),
     )

@@ -36,12 +36,11 @@ def judged_alone(world: ServingWorld, pointers: Pointers) -> Pointers:
         return replace(pointers, trial=None)
     if stopped_by(world) in (Reason.PAUSED, Reason.ROLLOUTS_FROZEN):
         return pointers
-    seconds = world.now.timestamp() if world.now_seconds is None else world.now_seconds
     sample = make_sample(
         world.evidence,
         world.resource.meta.name,
         Contest(trial.revision, NOBODY),
-        now_seconds=seconds,
+        now_seconds=world.at_seconds,
         stale_seconds=STALE_SECONDS,
     )
     after = look_alone(trial, sample)

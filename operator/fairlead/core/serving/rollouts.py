@@ -99,13 +99,11 @@ def judged(world: ServingWorld, pointers: Pointers) -> Pointers:
         frozen=world.rollouts.frozen,
         scaled=rollout.promoted or has_ready(world, rollout.contest.candidate, next_count(world, rollout)),
     )
-    # Looks come every second: by whole seconds two could be at the same moment, and the newer one forgotten.
-    seconds = world.now.timestamp() if world.now_seconds is None else world.now_seconds
     sample = make_sample(
         world.evidence,
         world.resource.meta.name,
         rollout.contest,
-        now_seconds=seconds,
+        now_seconds=world.at_seconds,
         stale_seconds=world.evidence_stale_seconds,
         shadow=rollout.policy.shadow if rollout.state.stage is Stage.SHADOW else None,
     )

@@ -10,7 +10,9 @@ from contextlib import contextmanager, suppress
 
 from tests.e2e.gateway import SELECTOR
 from tests.e2e.killing import processes
+from tests.e2e.rollout import LONG_STEP, Watched
 from tests.e2e.world import World
+from tests.load import background_load
 
 EVIDENCE_PORT = "8082"
 
@@ -36,6 +38,20 @@ def evidence_blocked(world: World) -> Iterator[None]:
     finally:
         for pid in found:
             rule("-D", pid)
+
+
+def assert_seen_by_prometheus(watched: Watched) -> None:
+    """With the operator's own eyes shut a bad version is rolled back all the same, and no user notices."""
+    old = watched.serving(rollout=LONG_STEP)
+    with background_load(watched.plan()) as load:
+        new = watched.ship(2, rollout=LONG_STEP)
+        watched.until("Canary", seconds=60)
+        with evidence_blocked(watched.world):
+            watched.behave(new, fail=0.3)
+            watched.until("RolledBack", seconds=150)
+        report = load.report()
+    assert report.failed == 0, report.describe()
+    assert watched.weights() == {old: 100}
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from tests import platform
 from tests.cluster.interface import Cluster
-from tests.e2e.blinding import evidence_blocked
+from tests.e2e.blinding import assert_seen_by_prometheus, evidence_blocked
 from tests.e2e.rollout import LONG_STEP, Watched
 from tests.load import background_load
 
@@ -91,13 +91,4 @@ def test_numbers_that_are_none_late_or_stale_move_nothing(watched: Watched, liar
 
 def test_a_clock_that_is_five_minutes_off_hides_no_failure(watched: Watched, liar: str) -> None:
     say(liar, "skewed")
-    old = watched.serving(rollout=LONG_STEP)
-    with background_load(watched.plan()) as load:
-        new = watched.ship(2, rollout=LONG_STEP)
-        watched.until("Canary", seconds=60)
-        with evidence_blocked(watched.world):
-            watched.behave(new, fail=0.3)
-            watched.until("RolledBack", seconds=150)
-        report = load.report()
-    assert report.failed == 0, report.describe()
-    assert watched.weights() == {old: 100}
+    assert_seen_by_prometheus(watched)

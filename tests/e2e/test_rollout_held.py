@@ -2,6 +2,7 @@
 
 import pytest
 from tests.e2e.blinding import (
+    assert_seen_by_prometheus,
     every_renderer_stopped,
     evidence_blocked,
     one_renderer_stopped,
@@ -51,16 +52,7 @@ def test_without_traffic_it_ends_at_the_deadline_without_a_verdict(watched: Watc
 
 
 def test_without_its_own_eyes_the_operator_sees_by_prometheus(watched: Watched) -> None:
-    old = watched.serving(rollout=LONG_STEP)
-    with background_load(watched.plan()) as load:
-        new = watched.ship(2, rollout=LONG_STEP)
-        watched.until("Canary", seconds=60)
-        with evidence_blocked(watched.world):
-            watched.behave(new, fail=0.3)
-            watched.until("RolledBack", seconds=150)
-        report = load.report()
-    assert report.failed == 0, report.describe()
-    assert watched.weights() == {old: 100}
+    assert_seen_by_prometheus(watched)
 
 
 BLIND = {

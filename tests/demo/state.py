@@ -66,6 +66,13 @@ def describe_rollout(deployment: Mapping[str, Any]) -> str:
     return f"[{'#' * filled}{'-' * (BAR - filled)}] {', '.join(shares) or 'nobody'}; {describe(deployment)}"
 
 
+def answers_users(deployment: Mapping[str, Any]) -> bool:
+    """Whether what the spec asks for has all of the traffic, on probation or not."""
+    told = condition(deployment, "RolledOut")
+    tried = told.get("reason") == "OnProbation" and "candidate" not in deployment.get("status", {})
+    return told.get("status") == "True" or tried
+
+
 def describe_serving(deployment: Mapping[str, Any]) -> str:
     """The line that follows a ModelDeployment: phase, reason, message, what serves and what is coming."""
     status = deployment.get("status", {})

@@ -100,7 +100,7 @@ class Story:
             deployment = self.get("modeldeployment", NAME)
             self._progress.show(deployment)
             stable = (deployment.get("status", {}).get("stable") or {}).get("modelVersion", "none")
-            rolled_out = state.is_true(deployment, "RolledOut") and stable == version
+            rolled_out = state.answers_users(deployment) and stable == version
             text = state.describe_serving(deployment)
             # A verdict on the version before this one may still stand for a moment.
             if state.is_true(deployment, "Stalled") and time.monotonic() - started > STALLED_SECONDS:

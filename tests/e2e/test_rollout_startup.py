@@ -10,9 +10,11 @@ from tests.e2e.trainers import ANSWERS_NAN
 from tests.e2e.world import CRASH, HOG, World
 from tests.load import background_load
 
-pytestmark = pytest.mark.together
+pytestmark = [pytest.mark.together, pytest.mark.long(2.5)]
 
 VERDICT_SECONDS = 120.0
+FIRST_SECONDS = 15.0
+"""For its first 150 requests, at 100 a second."""
 KILLED = {"OutOfMemory", "ContainerCrashed"}
 """A busy node may see the exit of a container's only process before its kernel's word for it: then it is a crash with
 code 137. That the word is shown when it comes is tested in test_broken_revisions.py."""
@@ -24,21 +26,26 @@ BROKEN: dict[str, tuple[dict[str, Any], set[str]]] = {
 }
 
 
-def test_a_first_version_that_fails_its_users_is_not_ready_and_the_next_one_takes_over_at_once(
+def test_a_first_version_that_fails_its_users_is_never_ready_and_the_next_one_takes_over_at_once(
     watched: Watched,
 ) -> None:
     first = watched.serving(env={"FAIL": "0.5"})
+    ready = watched.world.condition("md", "web", "Ready")
+    assert ready["status"] == "False", ready
     with background_load(watched.plan()) as load:
         watched.until("Failed", seconds=120)
         for condition in ("Ready", "RolledOut"):
             told = watched.world.condition("md", "web", condition)
             assert (told["status"], told["reason"]) == ("False", "ErrorsAboveLimit"), told
             assert "requests failed" in told["message"]
+        never = watched.world.condition("md", "web", "Ready")
+        assert never["lastTransitionTime"] == ready["lastTransitionTime"], "it was not Ready in between"
         assert watched.ended() == (first, "Failed", "ErrorsAboveLimit")
         assert watched.weights() == {first: 100}, "there is no other"
         assert "ErrorsAboveLimit" in watched.world.events("web")
         watched.world.apply(version(2))
         second = watched.world.wait_rolled_out("web", seconds=60)["status"]["stable"]["revision"]
+        watched.until("Stable", seconds=FIRST_SECONDS)
         assert load.report().non2xx > 0
     assert watched.weights() == {second: 100}
     assert watched.world.condition("md", "web", "Ready")["status"] == "True"

@@ -12,8 +12,9 @@ from typing import Any
 import yaml
 from tests.cluster.interface import Cluster
 from tests.cluster.progress import patience
+from tests.demo.state import answers_users
 
-POLL_SECONDS = 0.25
+POLL_SECONDS = 0.5  # each look is a process of its own
 PROXY_SECONDS = 30.0
 
 WEB = """
@@ -112,15 +113,11 @@ class World:
         self.wait(f"{kind} {name}: {reason}", lambda: self.reason(kind, name) == reason, seconds=seconds)
 
     def wait_rolled_out(self, name: str, *, seconds: float = 60) -> dict[str, Any]:
-        """Until the spec's latest generation serves; the ModelDeployment."""
+        """Until the spec's latest generation has all of the traffic, on probation or not; the ModelDeployment."""
 
         def done() -> dict[str, Any] | None:
             found = self.get("md", name) or {}
-            status = found.get("status", {})
-            rolled = any(
-                item["type"] == "RolledOut" and item["status"] == "True" for item in status.get("conditions", ())
-            )
-            return found if rolled and status.get("observedGeneration") == found["metadata"]["generation"] else None
+            return found if answers_users(found) else None
 
         found = self.wait(f"md {name} rolled out", done, seconds=seconds)
         assert isinstance(found, dict)

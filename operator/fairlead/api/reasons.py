@@ -83,6 +83,7 @@ class Reason(StrEnum):
     TOO_FEW_REQUESTS = "TooFewRequests"
     GUARDED = "Guarded"
     ROLLOUTS_LIMITED = "RolloutsLimited"
+    ON_PROBATION = "OnProbation"
     PROMOTED = "Promoted"
     SUPERSEDED = "Superseded"
     ABORTED = "Aborted"

@@ -23,6 +23,12 @@ EXPLAINED_ROLLOUT = {
         "As many rollouts are on as the operator's setting rollouts.maxConcurrent allows; this one waits for its turn.",
         "Wait, or ask the administrator.",
     ),
+    "OnProbation": Explanation(
+        "The first version, or what replaces a failed one, serves, and has yet to show that it keeps its limits: by as "
+        "many requests as a step needs, or by 30 s in which no more fail than may. It is not Ready until then, and a "
+        "newer version waits.",
+        "Wait. If requests fail, look at its logs.",
+    ),
     "Promoted": Explanation("The candidate has passed its guard and is stable for good.", "Nothing."),
     "Superseded": Explanation("A newer revision was asked for before this one was judged.", "Nothing."),
     "Aborted": Explanation(

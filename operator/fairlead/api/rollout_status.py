@@ -32,7 +32,8 @@ class Decision(ApiModel):
 
     at: datetime = Field(description="When.")
     action: Annotated[str, Field(max_length=32)] = Field(
-        description="begin, advance, brake, resume, openControl, finish, rollBack, giveUp, promote, abort or approve."
+        description="begin, advance, brake, resume, openControl, finish, rollBack, giveUp, fail, promote, abort "
+        "or approve."
     )
     reason: Annotated[str, Field(max_length=64)] = Field(description="One word from docs/reasons.md.")
     weight: float = Field(description="The candidate's share from then on, in percent.")
@@ -85,6 +86,9 @@ class Probation(ApiModel):
     requests: int = Field(0, description="Requests that it has had.")
     failures: int = Field(0, description="Of those, the ones that failed.")
     suspect: bool = Field(False, description="More failed than may: it is looked at every second, else every ten.")
+    settled: bool = Field(
+        False, description="Whether its first requests kept the limits, or none came for 30 s: Ready waits for that."
+    )
     needed_requests: int = Field(0, description="How many it needs.")
     sure: float = Field(0, description="Evidence against it.")
     fails_at: float = Field(0, description="The evidence at which it has failed.")

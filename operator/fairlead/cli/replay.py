@@ -1,9 +1,9 @@
 """Goes through a rollout again: `python -m fairlead replay FILE`.
 
 FILE holds one JSON object per line: records {policy, state, sample, orders, verdict}, each of which is one decision
-and is checked bit for bit; or a sample log, {policy} first and then {sample} after {sample}. `--set alpha=0.001` asks
-what another policy would have made of the same samples. (Their traffic is what it was: a weight that the other policy
-would have written has no say in it.)
+and is checked bit for bit (`probation: true`: of a version that has nothing beside it); or a sample log, {policy} first
+and then {sample} after {sample}. `--set alpha=0.001` asks what another policy would have made of the same samples.
+(Their traffic is what it was: a weight that the other policy would have written has no say in it.)
 """
 
 import argparse
@@ -19,10 +19,12 @@ from fairlead.core.evidence.policy import InvalidPolicy, Policy
 from fairlead.core.evidence.record import InvalidRecord, as_json, from_json
 from fairlead.core.evidence.sample import Sample
 from fairlead.core.evidence.state import State
-from fairlead.core.rollout.checks import Action
+from fairlead.core.rollout.checks import Action, Judgement
 from fairlead.core.rollout.decide import Verdict, begin, decide
 from fairlead.core.rollout.orders import NO_ORDERS, Orders
+from fairlead.core.rollout.trial import begin_alone, decide_alone
 
+_PARTS = ("policy", "state", "sample", "orders", "verdict", "probation")
 _HEAD = (
     "    second  weight stage    verdict  action       reason                fast (brake at)     sure (roll back at)"
 )
@@ -38,6 +40,7 @@ class Line:
     sample: Sample | None
     orders: Orders
     verdict: Verdict | None
+    probation: bool
 
 
 def parse_lines(lines: Sequence[str]) -> Iterator[Line]:
@@ -55,8 +58,8 @@ def parse_lines(lines: Sequence[str]) -> Iterator[Line]:
             body = json.loads(text)
         except json.JSONDecodeError as error:
             raise InvalidRecord(f"{where}: expected a JSON object, got {text[:60]!r} ({error})") from None
-        if not isinstance(body, dict) or not body.keys() <= {"policy", "state", "sample", "orders", "verdict"}:
-            raise InvalidRecord(f"{where}: expected policy, state, sample, orders and verdict, got {text[:60]!r}")
+        if not isinstance(body, dict) or not body.keys() <= set(_PARTS):
+            raise InvalidRecord(f"{where}: expected {', '.join(_PARTS)}, got {text[:60]!r}")
 
         def part(kind: type[Any], name: str, body: dict[str, Any] = body, where: str = where) -> Any:
             return from_json(kind, body[name], f"{where}: {name}") if name in body else None
@@ -68,6 +71,7 @@ def parse_lines(lines: Sequence[str]) -> Iterator[Line]:
             part(Sample, "sample"),
             part(Orders, "orders") or NO_ORDERS,
             part(Verdict, "verdict"),
+            bool(part(bool, "probation")),
         )
 
 
@@ -94,10 +98,14 @@ def replay(lines: Sequence[Line], settings: Sequence[tuple[str, object]], out: T
         if line.sample is None:
             continue
         first = line.sample.at_seconds if first is None else first
-        state, verdict = decide(policy, state or begin(policy), line.sample, line.orders)
+        if line.probation:
+            state, verdict = decide_alone(policy, state or begin_alone(policy), line.sample)
+        else:
+            state, verdict = decide(policy, state or begin(policy), line.sample, line.orders)
+        happened = verdict.action is not Action.HOLD or verdict.judgement is Judgement.FAIL
         same = line.verdict is None or bool(settings) or as_json(line.verdict) == as_json(verdict)
         different += not same
-        if every or verdict.action is not Action.HOLD or not same:
+        if every or happened or not same:
             print(describe(line.sample.at_seconds - first, verdict), file=out)
         if not same:
             print(f"line {line.number}: the file has another verdict: {json.dumps(as_json(line.verdict))}", file=out)

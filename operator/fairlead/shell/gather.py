@@ -171,7 +171,9 @@ class Gatherer:
         if self._reports is None or resource.meta.deleting:
             return facts
         probation = resource.status.probation
-        on = resource.status.evidence is not None or (probation is not None and probation.suspect)
+        on = resource.status.evidence is not None or (
+            probation is not None and (probation.suspect or not probation.settled)
+        )
         answers = self._reports.follow(key, generation=traffic.generation if traffic else 0, watched=on)
         return replace(facts, reports=answers.reports, silent=answers.silent)
 

@@ -102,8 +102,8 @@ def test_another_policy_makes_something_else_of_it(records: Path, capsys: pytest
     ("text", "message"),
     [
         ("nonsense", "line 1: expected a JSON object, got 'nonsense'"),
-        ('{"smaple": {}}', "line 1: expected policy, state, sample, orders and verdict"),
-        ("[]", "line 1: expected policy, state, sample, orders and verdict"),
+        ('{"smaple": {}}', "line 1: expected policy, state, sample, orders, verdict, probation"),
+        ("[]", "line 1: expected policy, state, sample, orders, verdict, probation"),
         ('\n{"sample": {"at_seconds": "x"}}', "line 2: sample.at_seconds: expected float, got 'x'"),
         ('{"policy": {"alpha": 7}}', "alpha: expected 1e-06 to 0.2, got 7"),
     ],

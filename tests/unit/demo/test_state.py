@@ -1,6 +1,6 @@
 from typing import Any
 
-from tests.demo.state import describe, describe_serving, describe_training, gate, is_true
+from tests.demo.state import answers_users, describe, describe_serving, describe_training, gate, is_true
 
 
 def resource(phase: str, *conditions: tuple[str, str, str, int]) -> dict[str, Any]:
@@ -21,6 +21,16 @@ def test_a_condition_of_an_older_generation_does_not_count() -> None:
     assert not is_true(resource("Stable", ("RolledOut", "True", "RolledOut", 1)), "RolledOut")
     assert not is_true(resource("Stable", ("RolledOut", "False", "Starting", 2)), "RolledOut")
     assert not is_true({"metadata": {"generation": 1}}, "RolledOut")
+
+
+def test_what_is_on_probation_answers_users_and_what_waits_behind_it_does_not() -> None:
+    first = resource("Starting", ("RolledOut", "False", "OnProbation", 2))
+    assert answers_users(first)
+    first["status"]["candidate"] = {"revision": "churn-2"}
+    assert not answers_users(first)
+    assert answers_users(resource("Stable", ("RolledOut", "True", "RolledOut", 2)))
+    assert not answers_users(resource("Stable", ("RolledOut", "True", "RolledOut", 1)))
+    assert not answers_users({})
 
 
 def test_the_description_prefers_what_stalls() -> None:

@@ -69,10 +69,11 @@ def decide(policy: Policy, state: State, sample: Sample, orders: Orders = NO_ORD
     opinion = judge(facts)
     acts = policy.mode is Mode.ENFORCE or opinion.judgement is not Judgement.FAIL
     after = _MOVES[opinion.action](policy, state) if acts else _move_on(facts)
-    return after, _verdict(facts, opinion, after, acts=acts)
+    return after, make_verdict(facts, opinion, after, acts=acts)
 
 
-def _verdict(facts: Facts, opinion: Opinion, after: State, *, acts: bool) -> Verdict:
+def make_verdict(facts: Facts, opinion: Opinion, after: State, *, acts: bool) -> Verdict:
+    """An opinion with the numbers behind it; `after` is the state that follows."""
     state, policy = facts.state, facts.policy
     resting = state.stage is Stage.BRAKED and opinion.judgement is not Judgement.FAIL
     count = state.clean_count if resting else state.step_count

@@ -49,18 +49,24 @@ class Rollout:
 
     def noted(self, at: datetime, action: str, reason: Reason) -> "Rollout":
         """With a decision on record, numbers as they were before it."""
-        verdict = self.verdict
-        entry = Decision(
-            at=at,
-            action=action,
-            reason=reason.value,
-            weight=round(self.state.weight_percent, 1),
-            requests=verdict.requests if verdict else 0,
-            failures=verdict.failures if verdict else 0,
-            fast=rounded(verdict.fast if verdict else 0.0),
-            sure=rounded(verdict.sure if verdict else 0.0),
-        )
+        entry = make_decision(at, action, reason, self.state.weight_percent, self.verdict)
         return replace(self, decisions=(*self.decisions, entry)[-DECISIONS_LIMIT:])
+
+
+def make_decision(
+    at: datetime, action: str, reason: Reason, weight_percent: float, verdict: Verdict | None
+) -> Decision:
+    """One for the record, with the numbers behind it; without a verdict nothing has been seen yet."""
+    return Decision(
+        at=at,
+        action=action,
+        reason=reason.value,
+        weight=round(weight_percent, 1),
+        requests=verdict.requests if verdict else 0,
+        failures=verdict.failures if verdict else 0,
+        fast=rounded(verdict.fast if verdict else 0.0),
+        sure=rounded(verdict.sure if verdict else 0.0),
+    )
 
 
 def begin_rollout(contest: Contest, policy: Policy, *, now: datetime, floor: int) -> Rollout:

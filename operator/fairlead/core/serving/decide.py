@@ -29,7 +29,7 @@ LOOK_SECONDS = 3.0
 """Between two looks at a rollout when no gateway says anything. Each answer brings one of its own, every second: a look
 just before it would close a window of the evidence too early."""
 QUIET_SECONDS = 10.0
-"""Between two looks at a probation without a suspicion. The gateways are asked as often anyway."""
+"""Between two looks at a probation that has settled and raises no suspicion. The gateways are asked as often anyway."""
 
 
 def _moved(old: Pointers, new: Pointers) -> bool:
@@ -52,7 +52,7 @@ def _requeue(world: ServingWorld, pointers: Pointers, *, conflict: bool, held: b
     if pointers.rollout:
         return LOOK_SECONDS
     if trial := pointers.trial:
-        waits.append(LOOK_SECONDS if trial.suspect else QUIET_SECONDS)
+        waits.append(LOOK_SECONDS if trial.urgent else QUIET_SECONDS)
     if pointers.previous:
         waits.append(retirement_seconds(world, pointers.previous))
     if held:

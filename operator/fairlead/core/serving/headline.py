@@ -11,6 +11,7 @@ from fairlead.api.traffic import FIRST_PORT, LAST_PORT, Mirror
 from fairlead.core.effects import ObjectRef
 from fairlead.core.findings import Finding
 from fairlead.core.rollout.arms import mirror_of
+from fairlead.core.rollout.trial import Trial
 from fairlead.core.serving.pointers import Pointers, examine
 from fairlead.core.serving.replicas import wanted_count
 from fairlead.core.serving.rollouts import stopped_by
@@ -183,6 +184,22 @@ def waits_for_its_turn(look: Look) -> Headline | None:
     return Headline(reason, f"revision {wanted} waits: {EXPLAINED[reason].meaning}", failed=False)
 
 
+def describe_unsettled(trial: Trial) -> str:
+    """What a probation lacks."""
+    seen = "more of its first requests failed than may" if trial.suspect else "its first requests are waited for"
+    return f"revision {trial.revision} answers, and {seen}"
+
+
+def stable_unsettled(look: Look) -> Headline | None:
+    """What serves has yet to show that users can count on it, and what comes after it waits for that."""
+    trial = look.pointers.unsettled
+    if trial is None or isinstance(look.target, Finding):
+        return None
+    wanted, text = look.target.revision, describe_unsettled(trial)
+    waits = "" if wanted == trial.revision else f"revision {wanted} waits: "
+    return Headline(Reason.ON_PROBATION, waits + text, failed=False)
+
+
 def candidate_coming(look: Look) -> Headline | None:
     """The candidate has failed, is late, or is on its way."""
     candidate = look.pointers.candidate
@@ -210,6 +227,7 @@ REVISION_CHECKS = (
     target_held_back,
     rollout_on,
     waits_for_its_turn,
+    stable_unsettled,
     candidate_coming,
 )
 """What becomes of the revision that the spec asks for."""

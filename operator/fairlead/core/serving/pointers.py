@@ -73,11 +73,14 @@ class Pointers:
         return next(found, None)
 
     @property
+    def unsettled(self) -> Trial | None:
+        """The probation of a stable one that users cannot count on yet."""
+        return self.trial if self.trial and not self.trial.settled else None
+
+    @property
     def failure(self) -> QuarantinedRevision | None:
-        """Why stable is not fit to serve, though there is no other."""
-        last = self.last_of(self.stable.revision) if self.stable else None
-        failed = last is not None and last.outcome is Outcome.FAILED
-        return self.banned(last.revision, "") if last and failed else None
+        """Why stable is not fit to serve, though there is no other: it is itself in quarantine."""
+        return self.banned(self.stable.revision, "") if self.stable else None
 
     def with_history(self, entry: HistoryEntry) -> "Pointers":
         """With one more end on record."""

@@ -79,7 +79,7 @@ def begun(world: ServingWorld, pointers: Pointers, target: Target) -> Pointers:
     policy = policy_of(world, target)
     share = policy.shadow.percent if policy.shadow else policy.steps_percent[0]
     ready = has_ready(world, candidate.revision, count_for(world, None, share))
-    if not ready or stopped_by(world):
+    if not ready or stopped_by(world) or pointers.unsettled:
         return pointers
     contest = Contest(candidate.revision, stable.revision)
     return replace(pointers, rollout=begin_rollout(contest, policy, now=world.now, floor=world.resource.spec.replicas))

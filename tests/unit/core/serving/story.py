@@ -213,8 +213,10 @@ class Story:
 
 
 def serving(body: Mapping[str, Any] | None = None) -> Story:
-    """A story whose first revision serves."""
+    """A story whose first revision serves, and has shown that users can count on it."""
     story = Story(dict(body or canary_body()))
     story.settle()
+    while story.status.probation and not story.status.probation.settled:
+        story.run(1)
     assert story.status.phase == "Stable"
     return story

@@ -128,10 +128,11 @@ def test_row_rolled_back_the_old_one_serves() -> None:
     assert message(status, "Stalled") == f"revision {NAME} is quarantined: boom"
 
 
-def test_a_quarantined_revision_that_is_stable_again_is_done() -> None:
-    entry = QuarantinedRevision(revision=NAME, reason="OutOfMemory", since=NOW)
+def test_stable_in_quarantine_serves_for_want_of_another_and_is_not_ready_even_when_its_history_was_lost() -> None:
+    entry = QuarantinedRevision(revision=NAME, reason="ErrorsAboveLimit", message="12 of 40", since=NOW)
     status = project(Pointers(slot(NAME), None, None, (entry,)), serves())
-    assert status.phase is DeploymentPhase.STABLE
+    assert status.phase is DeploymentPhase.FAILED
+    assert table(status)["Ready"] == table(status)["RolledOut"] == ("False", "ErrorsAboveLimit")
 
 
 def test_serving_pods_that_are_gone_make_it_unready_and_not_rolled_back() -> None:

@@ -3,6 +3,7 @@
 The cluster's programs are compiled in the background while the light tiers run; a tier that needs them waits for them.
 """
 
+import os
 import re
 import subprocess
 import sys
@@ -31,7 +32,6 @@ def _pytest(*paths: str) -> tuple[str, ...]:
     return (_PY, "-m", "pytest", "-q", "--durations=5", *paths)
 
 
-_SHORT_SOAK = (_PY, "-m", "tests.soak", "--minutes", "3", "--every", "36")
 TIERS = {
     tier.name: tier
     for tier in (
@@ -50,13 +50,12 @@ TIERS = {
         # Most of it is waiting: two workers, each with a control plane of its own, take half the time.
         Tier("apiserver", (_pytest("-n", "2", "--dist", "loadfile", "tests/apiserver"),), builds="apiserver"),
         Tier("monitoring", (_pytest("tests/monitoring"),), builds="all"),
-        # Those that leave each other alone wait most of the time, for evidence and for pods: two at a time.
+        # Those that leave each other alone wait most of the time, for evidence and for pods: three at a time.
         Tier(
             "e2e",
             (
-                _pytest("-m", "together", "-n", "2", "--dist", "loadfile", "tests/e2e"),
+                _pytest("-m", "together", "-n", "3", "--dist", "loadfile", "--no-loadscope-reorder", "tests/e2e"),
                 _pytest("-m", "not together", "tests/e2e"),
-                _SHORT_SOAK,
             ),
             builds="all",
         ),
@@ -106,19 +105,26 @@ class Builds:
         return name not in self.failed
 
 
+def _passed_on(output: int) -> bytes:
+    """All that comes out of a file descriptor, shown as it comes: a dot is a test, and a line of them takes minutes."""
+    told = bytearray()
+    while piece := os.read(output, 65536):
+        sys.stdout.buffer.write(piece)
+        sys.stdout.buffer.flush()
+        told += piece
+    return bytes(told)
+
+
 def _run(command: Sequence[str], outcome: Outcome) -> None:
     """One command, its output passed through, its pytest counts added up."""
     print(
         f"[{outcome.name}] {' '.join(Path(part).name if part.startswith('/') else part for part in command)}",
         flush=True,
     )
-    last = ""
-    with subprocess.Popen(command, cwd=_ROOT, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, cwd=_ROOT, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
-        for line in process.stdout:
-            sys.stdout.write(line)
-            sys.stdout.flush()
-            last = line if _COUNT.search(line) else last
+        told = _passed_on(process.stdout.fileno()).decode(errors="replace").splitlines()
+    last = next((line for line in reversed(told) if _COUNT.search(line)), "")
     outcome.ok = outcome.ok and process.returncode == 0
     for number, word in _COUNT.findall(last):
         if word == "passed":

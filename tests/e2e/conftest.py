@@ -12,12 +12,28 @@ from tests.e2e.rollout import Watched
 from tests.e2e.world import World, namespaced
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where several files run at a time, what takes long must not be left for the end."""
+
+    def minutes(item: pytest.Item) -> float:
+        mark = item.get_closest_marker("long")
+        return float(mark.args[0]) if mark else 0.0
+
+    items.sort(key=minutes, reverse=True)
+
+
 @pytest.fixture(scope="session")
-def cluster() -> Cluster:
+def cluster(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Cluster:
     """The cluster, up, with Fairlead installed. It stays up after the tests, as after `make demo`."""
     found = local_cluster()
-    with locked("platform"):  # tests that may run at the same time are in two processes
-        platform.install_all(found)
+    # Tests that run at the same time are in several processes. The first one installs: what comes later would meet
+    # tests that have taken something of it away.
+    done = tmp_path_factory.getbasetemp().parent / "platform" if worker_id != "master" else None
+    with locked("platform"):
+        if done is None or not done.exists():
+            platform.install_all(found)
+        if done:
+            done.touch()
     return found
 
 

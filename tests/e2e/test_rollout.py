@@ -4,12 +4,15 @@ import pytest
 from tests.e2e.rollout import Watched
 from tests.load import background_load
 
-pytestmark = pytest.mark.together
+pytestmark = [pytest.mark.together, pytest.mark.long(2.5)]
+
+MANY = 10_000
+"""Requests: of the 25 s that the steps and the guard take at least, at 400 a second."""
 
 
 def test_a_good_version_is_promoted_and_no_pod_is_restarted(watched: Watched) -> None:
     old = watched.serving()
-    with background_load(watched.plan()) as load:
+    with background_load(watched.plan(rate=400)) as load:
         new = watched.ship(2)
         watched.until("Canary", seconds=60)
         assert watched.weights() == {old: 90, new: 10}
@@ -18,6 +21,7 @@ def test_a_good_version_is_promoted_and_no_pod_is_restarted(watched: Watched) ->
         watched.until("Stable", seconds=60)
         report = load.report()
     assert report.failed == 0, report.describe()
+    assert report.sent >= MANY
     status = watched.status
     assert status["stable"]["revision"] == new
     assert [(entry["revision"], entry["outcome"]) for entry in status["history"]] == [(new, "Promoted")]

@@ -5,6 +5,7 @@ import queue
 import signal
 import time
 
+import pytest
 from tests.cluster.audit import mark, writes
 from tests.e2e.gateway import NAME
 from tests.e2e.killing import Killer, leading, operators, phases
@@ -81,6 +82,7 @@ def test_a_leader_that_freezes_in_a_rollout_changes_nothing_when_it_wakes_after_
     assert watched.weights() == {old: 100}
 
 
+@pytest.mark.together
 def test_a_rollout_that_waits_writes_its_status_every_ten_seconds_at_most(watched: Watched) -> None:
     rollout = {"canary": {"steps": [{"weight": 10, "minDuration": "10m"}], "failover": True}}
     watched.serving(rollout=rollout)
@@ -97,6 +99,7 @@ def test_a_rollout_that_waits_writes_its_status_every_ten_seconds_at_most(watche
     assert len(found) <= QUIET_WRITES_PER_MINUTE / 2, [item.received for item in found]
 
 
+@pytest.mark.together
 def test_what_a_backup_without_status_brings_back_finds_stable_and_quarantine_again(watched: Watched) -> None:
     world = watched.world
     old = watched.serving()

@@ -18,7 +18,7 @@ from tests.e2e.killing import SELECTOR, processes
 from tests.e2e.rollout import Watched, version
 from tests.load import LoadReport, background_load
 from tests.platform import NAMESPACE
-from tests.soak.tally import VERDICTS, Shipped, Tally, is_flat
+from tests.soak.tally import SHARE_DECIDED, VERDICTS, Shipped, Tally, is_flat
 
 RATE = 100.0
 REPLICAS = 2
@@ -98,6 +98,9 @@ class Soak:
     def problems(self) -> list[str]:
         """What was not as it should be."""
         found = self.tally.wrong()
+        decided, shipped = self.tally.decided, len(self.tally.shipped)
+        if decided < SHARE_DECIDED * shipped:
+            found.append(f"only {decided} of {shipped} versions reached a verdict")
         if self.report and self.report.failed:
             found.append(f"{self.report.failed} requests of users failed\n{self.report.describe()}")
         if not is_flat(self.mib):

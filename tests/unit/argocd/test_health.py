@@ -16,8 +16,8 @@ from fairlead.api.reasons import EXPLAINED, Reason
 from fairlead.api.training_job import TrainingPhase
 
 CAPTURED = sorted(Path(__file__).with_name("captured").glob("*/*.json"))
-"""Objects as an API server has shown them, in a folder that says their health. Another one is added by
-`kubectl get md NAME -o json > captured/Progressing/modeldeployment-braked.json`."""
+"""Objects as an API server has shown them, in a folder that says their health: those of rollouts are made by
+`python -m tests.e2e.capture` on the whole cluster, another one is added by `kubectl get md NAME -o json`."""
 
 
 def serving() -> ServingSimulation:

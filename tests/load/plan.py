@@ -9,6 +9,9 @@ from enum import StrEnum
 from typing import Any
 from urllib.parse import urlsplit
 
+SENDING = "sending"
+"""What the process that sends says when it begins."""
+
 
 class BadPlanError(ValueError):
     """A plan that cannot be run; the text names the field, what was expected and what came."""

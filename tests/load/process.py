@@ -10,9 +10,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
-from tests.load.plan import LoadPlan
+from tests.load.plan import SENDING, LoadPlan
 from tests.load.report import LoadReport
-from tests.load.worker import SENDING
 
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 30.0

@@ -11,10 +11,8 @@ import signal
 import sys
 
 from tests.load.engine import OpenLoop, Progress
-from tests.load.plan import LoadPlan
+from tests.load.plan import SENDING, LoadPlan
 from tests.load.report import LoadReport
-
-SENDING = "sending"
 
 
 def tell(line: str) -> None:

@@ -103,7 +103,7 @@ def test_a_process_whose_first_thread_has_ended_lives_until_the_last_one_has(sup
     wait_until("the first thread ends", headless, 10.0, lambda: "")
     assert supervisor.running("headless")
     supervisor.stop("headless", patience_seconds=0)
-    assert not Path(f"/proc/{pid}").exists()
+    assert start_ticks(pid) is None
 
 
 def test_a_process_that_has_ended_and_was_not_waited_for_is_gone() -> None:

@@ -110,6 +110,7 @@ class OperatorProcess:
     def freeze(self) -> None:
         """SIGSTOP: it stands still, as under a memory squeeze or a live migration."""
         self.process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, self.process.pid, os.WSTOPPED)  # until then its other threads go on
 
     def thaw(self) -> None:
         """SIGCONT."""

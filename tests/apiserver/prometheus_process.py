@@ -1,6 +1,7 @@
 """A real Prometheus that scrapes one gateway's metrics port, as the example platform's does it in a cluster."""
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -60,7 +61,8 @@ class PrometheusProcess:
 
     def hang(self) -> None:
         """SIGSTOP: it takes connections and answers nothing."""
-        self._signal(signal.SIGSTOP)
+        pid = self._signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, pid, os.WSTOPPED)  # until then its other threads may answer
 
     def go_on(self) -> None:
         """SIGCONT."""
@@ -71,9 +73,10 @@ class PrometheusProcess:
         self.kill()
         shutil.rmtree(self.folder / "data", ignore_errors=True)
 
-    def _signal(self, number: signal.Signals) -> None:
+    def _signal(self, number: signal.Signals) -> int:
         assert self._process is not None
         self._process.send_signal(number)
+        return self._process.pid
 
     def _log(self) -> str:
         return last_lines(self.folder / "log")

@@ -16,8 +16,6 @@ from tests.e2e.rollout import LONG_STEP, SHORT_STEPS, Watched
 from tests.e2e.world import namespaced
 from tests.load import background_load
 
-from fairlead.api.names import ANNOTATION_REQUEST
-
 FOLDER = Path(__file__).resolve().parents[1] / "unit/argocd/captured"
 SECONDS = 120.0
 MANUAL = {
@@ -49,11 +47,6 @@ class Camera:
         path.write_text(json.dumps(_without_program(body), indent=2) + "\n")
         print(f"{health}: {path.name}", flush=True)
 
-    def ask(self, verb: str, revision: str) -> None:
-        """A request by annotation."""
-        request = f"{ANNOTATION_REQUEST}={verb}@{revision}#{verb}"
-        self.watched.world.kubectl("annotate", "md", NAME, "--overwrite", request)
-
 
 def take_a_good_life(camera: Camera) -> None:
     """A first version, and one that goes through every phase of a good rollout, and of those that people stop."""
@@ -64,10 +57,10 @@ def take_a_good_life(camera: Camera) -> None:
         new = watched.ship(2, rollout=MANUAL)
         camera.take("Canary", "Progressing", "canary")
         camera.take("AwaitingApproval", "Suspended", "awaiting-approval")
-        camera.ask("pause", new)
+        watched.ask("pause", new)
         camera.take("Paused", "Suspended", "paused")
-        camera.ask("resume", new)
-        camera.ask("approve", new)
+        watched.ask("resume", new)
+        watched.ask("approve", new)
         camera.take("Guard", "Progressing", "guard")
         camera.take("Stable", "Healthy", "promoted")
 
@@ -83,7 +76,7 @@ def take_bad_ones(camera: Camera) -> None:
         shadow = watched.ship(3, rollout=SHADOW)
         assert shadow != bad
         camera.take("Shadow", "Progressing", "shadow")
-        camera.ask("abort", shadow)
+        watched.ask("abort", shadow)
         camera.take("Inconclusive", "Degraded", "aborted")
 
 

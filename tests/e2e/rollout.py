@@ -10,6 +10,8 @@ from tests.e2e.gateway import ANSWERED_BY, NAME, model
 from tests.e2e.world import World
 from tests.load import LoadPlan
 
+from fairlead.api.names import ANNOTATION_REQUEST
+
 SERVING_PORT = 8080
 SHORT_STEPS = [
     {"weight": 10, "minRequests": 50, "minDuration": "5s"},
@@ -94,6 +96,16 @@ class Watched:
         """How the newest rollout ended: (revision, outcome, reason)."""
         entry = self.status["history"][-1]
         return entry["revision"], entry["outcome"], entry["reason"]
+
+    def ask(self, verb: str, revision: str) -> None:
+        """Request something about a revision, by annotation."""
+        self.world.kubectl("annotate", "md", NAME, "--overwrite", f"{ANNOTATION_REQUEST}={verb}@{revision}#{verb}")
+
+    def assert_inconclusive(self, candidate: str, stable: str) -> None:
+        """The newest rollout ended without a verdict, stable has everything, and nothing is held against the other."""
+        assert self.ended() == (candidate, "Inconclusive", "AnalysisInconclusive")
+        assert self.weights() == {stable: 100}
+        assert not self.status.get("quarantine")
 
     def plan(self, *, rate: float = 100, seconds: float = 300, path: str = "/", **changes: Any) -> LoadPlan:
         """Users: a fixed rate, every answer counted by who gave it, nothing tried again."""

@@ -37,9 +37,7 @@ def test_without_traffic_it_ends_at_the_deadline_without_a_verdict(watched: Watc
     watched.until("Canary", seconds=60)
     assert "0 of 150 requests" in watched.world.condition("md", "web", "RolledOut")["message"]
     watched.until("Inconclusive", seconds=90)
-    assert watched.ended() == (new, "Inconclusive", "AnalysisInconclusive")
-    assert watched.weights() == {old: 100}
-    assert not watched.status.get("quarantine")
+    watched.assert_inconclusive(new, old)
 
 
 def test_a_gateway_that_tells_nothing_holds_nobody_up(watched: Watched) -> None:

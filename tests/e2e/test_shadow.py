@@ -3,12 +3,9 @@
 from typing import Any
 
 import pytest
-from tests.e2e.gateway import NAME
 from tests.e2e.rollout import SHORT, Watched
 from tests.e2e.world import World
 from tests.load import background_load
-
-from fairlead.api.names import ANNOTATION_REQUEST
 
 pytestmark = pytest.mark.together
 
@@ -66,7 +63,7 @@ def test_a_shadow_that_is_to_hold_waits_until_somebody_approves(watched: Watched
         new = watched.ship(2, rollout={**SHADOWED, "shadow": {**SHADOW, "onPass": "hold"}})
         watched.until("AwaitingApproval", seconds=90)
         assert watched.weights() == {old: 100}
-        watched.world.kubectl("annotate", "md", NAME, f"{ANNOTATION_REQUEST}=approve@{new}#1")
+        watched.ask("approve", new)
         watched.until("Canary", seconds=30)
         report = load.report()
     assert report.failed == 0, report.describe()

@@ -15,6 +15,5 @@ EVERY_SECONDS = 36.0
 def test_versions_arrive_and_pods_die_and_no_user_notices(watched: Watched) -> None:
     soak = Soak(watched, random.Random(1))  # noqa: S311 -- no secret hangs on it
     soak.run(minutes=MINUTES, every_seconds=EVERY_SECONDS)
-    print(soak.describe())
     assert soak.problems() == [], soak.describe()
     assert soak.tally.shipped and soak.killed

@@ -69,6 +69,11 @@ def make_decision(
     )
 
 
+def make_record(**parts: object) -> str:
+    """All that a decision was made from, as `fairlead replay` reads it."""
+    return json.dumps({name: as_json(part) for name, part in parts.items()}, separators=(",", ":"))
+
+
 def begin_rollout(contest: Contest, policy: Policy, *, now: datetime, floor: int) -> Rollout:
     """A rollout whose first step's weight, or whose mirror, is written together with it."""
     return Rollout(contest, policy, begin(policy), now, floor).noted(now, "begin", Reason.STARTING)
@@ -99,8 +104,7 @@ def look(rollout: Rollout, sample: Sample, orders: Orders, *, now: datetime) -> 
     after = replace(rollout, state=state, verdict=verdict)
     if _stands_at(before) == _stands_at(state):
         return after
-    record = {"policy": rollout.policy, "state": before, "sample": sample, "orders": orders, "verdict": verdict}
-    text = json.dumps({name: as_json(part) for name, part in record.items()}, separators=(",", ":"))
+    text = make_record(policy=rollout.policy, state=before, sample=sample, orders=orders, verdict=verdict)
     return replace(after, record=text).noted(now, verdict.action.value, verdict.reason)
 
 

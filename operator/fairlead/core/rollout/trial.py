@@ -1,6 +1,5 @@
 """A revision that has all of the traffic, and nothing to be compared with, held to the limits alone."""
 
-import json
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -8,13 +7,13 @@ from fairlead.api.reasons import Reason
 from fairlead.api.rollout_status import Probation
 from fairlead.core.effects import Remembered
 from fairlead.core.evidence.policy import InvalidPolicy, Mode, Policy
-from fairlead.core.evidence.record import InvalidRecord, as_json, dump_policy, dump_state, load_policy, load_state
+from fairlead.core.evidence.record import InvalidRecord, dump_policy, dump_state, load_policy, load_state
 from fairlead.core.evidence.sample import Sample
 from fairlead.core.evidence.state import Stage, State
 from fairlead.core.evidence.weighing import has_enough, split_alpha, weigh
 from fairlead.core.rollout.checks import Action, Facts, Judgement, Opinion, gather_facts, hard_fail, sure_fail
 from fairlead.core.rollout.decide import Verdict, make_verdict
-from fairlead.core.rollout.live import WRITTEN_EVERY, rounded
+from fairlead.core.rollout.live import WRITTEN_EVERY, make_record, rounded
 
 STALE_SECONDS = 30.0
 """For how long a gateway may have nothing new: without a suspicion it is asked every ten seconds."""
@@ -84,6 +83,11 @@ class Trial:
         enough = self.state.step_count.attempts >= self.policy.requests_needed(self.state.step)
         return not self.suspect and (enough or (now - self.since).total_seconds() >= FIRST_SECONDS)
 
+    def describe_unsettled(self) -> str:
+        """What it lacks before users can count on it."""
+        seen = "more of its first requests failed than may" if self.suspect else "its first requests are waited for"
+        return f"revision {self.revision} answers, and {seen}"
+
     def describe(self) -> str:
         """What was seen, in a sentence with the numbers."""
         count, facts = self.state.step_count, self.facts
@@ -139,9 +143,8 @@ def look_alone(trial: Trial, sample: Sample) -> Trial:
     after = replace(trial, state=state, verdict=verdict)
     if after.failed is None:
         return after
-    parts = {"policy": trial.policy, "state": trial.state, "sample": sample, "verdict": verdict}
-    record = {"probation": True, **{name: as_json(part) for name, part in parts.items()}}
-    return replace(after, record=json.dumps(record, separators=(",", ":")))
+    text = make_record(probation=True, policy=trial.policy, state=trial.state, sample=sample, verdict=verdict)
+    return replace(after, record=text)
 
 
 def parse_trial(told: Probation, remembered: Remembered | None) -> Trial | None:

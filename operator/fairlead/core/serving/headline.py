@@ -11,7 +11,6 @@ from fairlead.api.traffic import FIRST_PORT, LAST_PORT, Mirror
 from fairlead.core.effects import ObjectRef
 from fairlead.core.findings import Finding
 from fairlead.core.rollout.arms import mirror_of
-from fairlead.core.rollout.trial import Trial
 from fairlead.core.serving.pointers import Pointers, examine
 from fairlead.core.serving.replicas import wanted_count
 from fairlead.core.serving.rollouts import stopped_by
@@ -184,18 +183,12 @@ def waits_for_its_turn(look: Look) -> Headline | None:
     return Headline(reason, f"revision {wanted} waits: {EXPLAINED[reason].meaning}", failed=False)
 
 
-def describe_unsettled(trial: Trial) -> str:
-    """What a probation lacks."""
-    seen = "more of its first requests failed than may" if trial.suspect else "its first requests are waited for"
-    return f"revision {trial.revision} answers, and {seen}"
-
-
 def stable_unsettled(look: Look) -> Headline | None:
     """What serves has yet to show that users can count on it, and what comes after it waits for that."""
     trial = look.pointers.unsettled
     if trial is None or isinstance(look.target, Finding):
         return None
-    wanted, text = look.target.revision, describe_unsettled(trial)
+    wanted, text = look.target.revision, trial.describe_unsettled()
     waits = "" if wanted == trial.revision else f"revision {wanted} waits: "
     return Headline(Reason.ON_PROBATION, waits + text, failed=False)
 

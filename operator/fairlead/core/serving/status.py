@@ -15,16 +15,7 @@ from fairlead.core.evidence.state import Stage
 from fairlead.core.findings import Finding
 from fairlead.core.rollout.live import show
 from fairlead.core.rollout.trial import show_trial
-from fairlead.core.serving.headline import (
-    REVISION_CHECKS,
-    Headline,
-    Look,
-    describe_unsettled,
-    headline,
-    name_taken,
-    no_port,
-    progress,
-)
+from fairlead.core.serving.headline import REVISION_CHECKS, Headline, Look, headline, name_taken, no_port, progress
 from fairlead.core.serving.pointers import Pointers, examine
 from fairlead.core.serving.programmed import examine_gateway, gateway_answers, programmed
 from fairlead.core.serving.replicas import full_count
@@ -108,7 +99,7 @@ def _answers(look: Look, stable: RevisionStatus) -> Condition:
         text = f"revision {failure.revision} answers, but not as it has to: {failure.message}"
         return condition(ConditionType.READY, False, Reason(failure.reason), text)
     if trial := look.pointers.unsettled:
-        return condition(ConditionType.READY, False, Reason.ON_PROBATION, describe_unsettled(trial))
+        return condition(ConditionType.READY, False, Reason.ON_PROBATION, trial.describe_unsettled())
     return condition(ConditionType.READY, True, Reason.SERVING, f"revision {stable.revision} answers")
 
 

@@ -32,7 +32,7 @@ test-all: $(VENV)/.ready  ## the same and what is slow
 lint: $(VENV)/.ready  ## format, lint, types, import contracts, generated files
 	@$(PY) -m tests.tiers lint
 
-unit: $(VENV)/.ready  ## unit and property tests, no cluster (30 s)
+unit: $(VENV)/.ready  ## unit and property tests, no cluster (80 s)
 	@$(PY) -m tests.tiers unit
 
 apiserver: $(VENV)/.ready  ## tests against a real etcd and kube-apiserver
